@@ -1,0 +1,162 @@
+"""The failures of linda, by name.
+
+The core raises them; the doors (``app`` for the shell, later ``server`` for HTTP) price them, each by one table.
+
+LindaError
+├── Failed                  it was tried and did not work
+│   └── HomeUnusable        the home cannot be written, or cannot be a home at all
+├── Misused                 what was asked for makes no sense
+│   ├── BadNumber           not a WhatsApp number
+│   ├── AmbiguousSession    several sessions, and none was named
+│   ├── AnswerNeeded        a question, and nobody to ask
+│   └── WorldsApart         a sandbox login met a real run, or the other way round
+├── PartlyDone              some of several things worked
+├── NotFound                no such home, session or backup
+│   ├── HomeNotFound
+│   ├── SessionNotFound
+│   ├── BackupNotFound
+│   └── SandboxNotFound
+├── InUse                   another process has it
+├── ProfileDamaged          the login is damaged and nothing is left to restore
+├── BackupUnusable          a backup is missing or corrupt
+├── BrowserFailed           the browser did not start, or died
+│   ├── BrowserMissing
+│   ├── BrowserSilent       it started and gave no sign of life
+│   └── BrowserTooOld       the profile was written by a newer one
+├── NotLinkedInTime         nobody scanned the code
+├── LoggedOut               the device was unlinked, and linking is not possible here
+├── Unreachable             WhatsApp Web did not become ready
+│   └── Blocked             WhatsApp says no: banned, proxied, deprecated
+├── PasskeyRequired         WhatsApp wants a passkey, and nobody can give one here
+├── OtherAccount            another number was linked than was asked for
+└── Interrupted             a person stopped it before it was done
+"""
+
+from __future__ import annotations
+
+
+class LindaError(Exception):
+    """A failure that was foreseen.
+
+    ``message`` is one line for a person. ``hint`` is one line too, and where there is anything to do it holds a
+    command that can be pasted. ``facts`` are what a script may want of it (never a secret).
+    """
+
+    def __init__(self, message: str, hint: str = "", **facts: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.facts: dict[str, object] = facts
+
+    @property
+    def name(self) -> str:
+        """The failure's name, as the JSON shapes spell it."""
+        return type(self).__name__
+
+
+class Failed(LindaError):
+    """It was tried and did not work."""
+
+
+class HomeUnusable(Failed):
+    """The home cannot be written, is a file, or cannot be made."""
+
+
+class Misused(LindaError):
+    """What was asked for makes no sense; nothing was touched."""
+
+
+class BadNumber(Misused):
+    """Not a WhatsApp number: 7 to 15 digits, no leading zero."""
+
+
+class AmbiguousSession(Misused):
+    """There are several sessions and none was named."""
+
+
+class AnswerNeeded(Misused):
+    """A question would have to be asked and there is no terminal to ask it on."""
+
+
+class WorldsApart(Misused):
+    """A sandbox login and a real one never meet."""
+
+
+class PartlyDone(LindaError):
+    """Some of several things worked, some did not."""
+
+
+class NotFound(LindaError):
+    """No such home, session or backup."""
+
+
+class HomeNotFound(NotFound):
+    """No home where it was looked for."""
+
+
+class SessionNotFound(NotFound):
+    """A number with no folder, no backup and no state."""
+
+
+class BackupNotFound(NotFound):
+    """No backup of that name."""
+
+
+class SandboxNotFound(NotFound):
+    """No stand-in serves this home."""
+
+
+class InUse(LindaError):
+    """Another process holds the session, the store or the profile."""
+
+
+class ProfileDamaged(LindaError):
+    """The login on disk is damaged and nothing is left to restore."""
+
+
+class BackupUnusable(LindaError):
+    """A backup is missing or corrupt, so that it cannot be restored."""
+
+
+class BrowserFailed(LindaError):
+    """The browser did not start, or died."""
+
+
+class BrowserMissing(BrowserFailed):
+    """No Chromium, or no ChromeDriver, was found."""
+
+
+class BrowserSilent(BrowserFailed):
+    """The browser started and gave no sign of life."""
+
+
+class BrowserTooOld(BrowserFailed):
+    """The profile was written by a newer Chromium, which an older one must not open."""
+
+
+class NotLinkedInTime(LindaError):
+    """The time for linking passed and nobody had scanned the code."""
+
+
+class LoggedOut(LindaError):
+    """The device was unlinked; linking was not wanted, or there is nowhere to show a code."""
+
+
+class Unreachable(LindaError):
+    """WhatsApp Web could not be reached, or was not ready in time."""
+
+
+class Blocked(Unreachable):
+    """WhatsApp refuses this client or this account for now."""
+
+
+class PasskeyRequired(LindaError):
+    """WhatsApp asks for a passkey, which a headless browser cannot give."""
+
+
+class OtherAccount(LindaError):
+    """Another number was linked than the one asked for."""
+
+
+class Interrupted(LindaError):
+    """A person stopped it before it was done."""

@@ -1,0 +1,202 @@
+"""Making, changing and dropping backups: made whole or not at all, and proven before they are trusted.
+
+All of it changes the disk and is called with the session's store lock held.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from linda_cli.errors import Failed, ProfileDamaged
+from linda_cli.sessions.checks import look
+from linda_cli.sessions.clock import iso
+from linda_cli.sessions.durable import (
+    copy_hashed,
+    make_folder,
+    move,
+    remove_tree,
+    sync_folder,
+    sync_tree,
+    write_whole,
+)
+from linda_cli.sessions.home import Home, Stamped
+from linda_cli.sessions.login import Login
+from linda_cli.sessions.login_files import Entry, fingerprint, login_files, shared
+from linda_cli.sessions.manifest import MANIFEST, Manifest, read_manifest, through_a_link, unusable
+from linda_cli.sessions.sharing import Donor, donor
+
+# A copy from a running browser may meet a compaction; the next attempt meets the files that it left.
+_HOT_ATTEMPTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What is to be said of a new backup besides its bytes."""
+
+    number: str
+    reason: str
+    label: str | None = None
+    cold: bool = True
+    verified: bool = False
+    browser: str | None = None
+    browser_version: str | None = None
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write ``backup.json`` whole; the backup exists from the moment its folder has its name."""
+    told = {
+        **manifest.extra,
+        "version": 1,
+        "number": manifest.number,
+        "createdAt": manifest.created_at,
+        "reason": manifest.reason,
+        "label": manifest.label,
+        "browser": manifest.browser,
+        "browserVersion": manifest.browser_version,
+        "linkedAs": manifest.linked_as,
+        "login": manifest.login,
+        "fingerprint": manifest.fingerprint,
+        "cold": manifest.cold,
+        "verified": manifest.verified,
+        "sandbox": manifest.sandbox,
+        "files": [{"path": one.path, "size": one.size, "sha256": one.sha256} for one in manifest.files],
+    }
+    write_whole(folder / MANIFEST, json.dumps(told, indent=1).encode() + b"\n")
+
+
+def take(home: Home, profile: Path, origin: Origin) -> Stamped:
+    """Copy the login in ``profile`` into a new backup.
+
+    Raises ``ProfileDamaged`` where the copy is not a sound login, ``Failed`` where the disk refuses; nothing is left
+    of it then.
+    """
+    number = origin.number
+    ms = home.next_ms(number)
+    work = home.work_in_cache("making", number, ms)
+    for attempt in range(1 if origin.cold else _HOT_ATTEMPTS):
+        try:
+            make_folder(work)
+            entries = _copied(profile, work, donor(home, number, work))
+            login, damage = soundness(work)
+            if damage is None and login is not None:
+                return _finish(home, work, ms, origin, entries, login)
+            linked = shared(profile)
+            why = f"{linked} is a hard link" if linked else damage or "there is no login in it"
+        except FileNotFoundError:
+            # Chromium's compaction took a file between the listing and the copy.
+            why = "its files kept changing"
+        except OSError as problem:
+            raise Failed(
+                f"the backup of {number} could not be written: {problem.strerror or problem}",
+                "linda cleanup --keep 2",
+            ) from problem
+        finally:
+            if work.exists():
+                remove_tree(work)
+        if origin.cold or attempt == _HOT_ATTEMPTS - 1:
+            break
+    raise ProfileDamaged(
+        f"the login of {number} is not sound, so it was not backed up: {why}",
+        f"linda info {number} --deep",
+        session=number,
+    )
+
+
+def soundness(folder: Path) -> tuple[Login | None, str | None]:
+    """The login in a copy nobody writes to, and what is wrong with it: every block of every table is read."""
+    seen = look(folder, number=None, deep=True)
+    wrong = next((check.detail for check in seen.checks if check.key in ("session", "storage") and not check.ok), None)
+    return seen.login, wrong
+
+
+def _copied(profile: Path, work: Path, earlier: Donor | None) -> tuple[Entry, ...]:
+    entries: list[Entry] = []
+    for path in login_files(profile):
+        target = work / path
+        make_folder(target.parent, durable=False)
+        given = earlier.gives(profile / path, path, work) if earlier is not None else None
+        if given is not None:
+            entries.append(given)
+            continue
+        try:
+            size, sha256 = copy_hashed(profile / path, target)
+        except FileNotFoundError:
+            if path.endswith((".log", ".ldb", ".sst")) or path.rsplit("/", 1)[-1].startswith(("CURRENT", "MANIFEST")):
+                raise
+            continue
+        entries.append(Entry(path, size, sha256))
+    return tuple(entries)
+
+
+def _finish(home: Home, work: Path, ms: int, origin: Origin, entries: tuple[Entry, ...], login: Login) -> Stamped:
+    # Data, then manifest, then the name: each durable before the next.
+    sync_tree(work)
+    manifest = Manifest(
+        number=origin.number,
+        created_at=iso(ms),
+        reason=origin.reason,
+        label=origin.label,
+        browser=origin.browser,
+        browser_version=origin.browser_version,
+        linked_as=login.number,
+        login=login.digest,
+        fingerprint=fingerprint(entries),
+        cold=origin.cold,
+        verified=origin.verified,
+        files=entries,
+        sandbox=login.sandbox,
+    )
+    write_manifest(work, manifest)
+    stamped = Stamped(f"backup-{origin.number}-{ms}", "backup", origin.number, ms)
+    move(work, home.at(stamped))
+    return stamped
+
+
+def change(home: Home, stamped: Stamped, **fields: Any) -> Manifest:
+    """Change what ``backup.json`` says (label, verified), atomically."""
+    folder = home.at(stamped)
+    manifest = replace(read_manifest(folder), **fields)
+    write_manifest(folder, manifest)
+    return manifest
+
+
+def unpack(home: Home, stamped: Stamped, target: Path) -> Manifest:
+    """Copy a backup's files into the new folder ``target``, checking every byte on the way.
+
+    Raises ``BackupUnusable`` where a file is missing, short or altered, or where the whole is no sound login.
+    """
+    folder = home.at(stamped)
+    manifest = read_manifest(folder)
+    make_folder(target)
+    for entry in manifest.files:
+        if through_a_link(folder, entry.path):
+            raise unusable(stamped.name, f"{entry.path} is missing")
+        into = target / entry.path
+        make_folder(into.parent, durable=False)
+        try:
+            got = copy_hashed(folder / entry.path, into)
+        except FileNotFoundError:
+            raise unusable(stamped.name, f"{entry.path} is missing") from None
+        if got != (entry.size, entry.sha256):
+            raise unusable(stamped.name, f"{entry.path} has other bytes than were saved")
+    _, damage = soundness(target)
+    if damage:
+        raise unusable(stamped.name, damage)
+    sync_tree(target)
+    return manifest
+
+
+def drop(home: Home, stamped: Stamped) -> int:
+    """Remove a backup, or a quarantined profile, and give the bytes it held; it stops being one in a single step."""
+    folder = home.at(stamped)
+    if folder.is_symlink() or not folder.is_dir():
+        folder.unlink(missing_ok=True)
+        return 0
+    dead = home.work_in_cache("discarding", stamped.number, stamped.ms)
+    move(folder, dead)
+    freed = remove_tree(dead)
+    sync_folder(home.cache)
+    return freed

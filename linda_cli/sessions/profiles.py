@@ -1,0 +1,240 @@
+"""Profiles changing places: into quarantine, out of a backup, from ``linking-<ms>`` to their number.
+
+Everything here is called with the session's store lock held, and every change is a rename after the bytes are durable.
+Half-done work has a name that says what it was (``.restoring-``, ``.aside-``, ``.quarantining-``, ``.making-``,
+``.discarding-``), so that whoever holds the lock next can finish it or take it back: :func:`tidy`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from linda_cli.errors import BackupNotFound, Failed, InUse
+from linda_cli.sessions import backups
+from linda_cli.sessions.clock import iso, now_ms
+from linda_cli.sessions.durable import (
+    copy_hashed,
+    hash_file,
+    make_folder,
+    move,
+    remove_tree,
+    sync_folder,
+    sync_tree,
+    write_whole,
+)
+from linda_cli.sessions.finding import linked_number, profile_of
+from linda_cli.sessions.home import Home, Stamped, parse_stamped
+from linda_cli.sessions.locks import held
+from linda_cli.sessions.login_files import KEPT_ASIDE, login_files
+from linda_cli.sessions.sharing import unfinished_parts
+
+REASON = "quarantine.json"
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PutInPlace:
+    """``aside``: the quarantine name of the profile that was there, None when there was none."""
+
+    profile: Path
+    aside: str | None
+
+
+def quarantine(home: Home, number: str, profile: Path, reason: str) -> str | None:
+    """Put a profile aside without its caches; None when there was nothing. It is out of the way in one step."""
+    if not os.path.lexists(profile):
+        return None
+    ms = home.next_ms(number)
+    work = home.work_in_cache("quarantining", number, ms)
+    if profile.is_symlink() or not profile.is_dir():
+        # Whatever stands there is not ours to look into: move the name itself, never what it points to.
+        move(profile, work)
+        move(work, home.at(f"quarantine-{number}-{ms}"))
+        return f"quarantine-{number}-{ms}"
+    if profile.stat().st_dev == home.cache.stat().st_dev:
+        move(profile, work)
+        return _finish_quarantine(home, work, number, ms, reason)
+    name = quarantine_copy(home, number, profile, reason)
+    dead = home.work_in_sessions("discarding", number, ms)
+    move(profile, dead)
+    remove_tree(dead)
+    return name
+
+
+def quarantine_copy(home: Home, number: str, profile: Path, reason: str) -> str:
+    """Copy what carries the login aside and leave the profile where it is."""
+    ms = home.next_ms(number)
+    # Not "quarantining", which is finished after a kill: half a copy is worth nothing while the profile is there.
+    work = home.work_in_cache("making", number, ms)
+    try:
+        make_folder(work)
+        for path in login_files(profile, KEPT_ASIDE):
+            target = work / path
+            make_folder(target.parent, durable=False)
+            try:
+                copy_hashed(profile / path, target)
+            except OSError:
+                if _reads(profile / path):
+                    raise
+                # A file that cannot be read is damage that the copy cannot keep; the rest is still worth keeping.
+                target.unlink(missing_ok=True)
+        sync_tree(work)
+    except BaseException:
+        if work.exists():
+            remove_tree(work)
+        raise
+    return _finish_quarantine(home, work, number, ms, reason)
+
+
+def _reads(path: Path) -> bool:
+    try:
+        hash_file(path)
+    except OSError:
+        return False
+    return True
+
+
+def _finish_quarantine(home: Home, work: Path, number: str, ms: int, reason: str) -> str:
+    kept = {str(root) for root in KEPT_ASIDE} | {REASON}
+    _strip(work, "", kept)
+    if not (work / REASON).exists():
+        told = {"version": 1, "number": number, "putAside": iso(now_ms()), "reason": reason}
+        write_whole(work / REASON, json.dumps(told, indent=1).encode() + b"\n")
+    name = f"quarantine-{number}-{ms}"
+    move(work, home.at(name))
+    return name
+
+
+def _strip(folder: Path, prefix: str, kept: set[str]) -> None:
+    """Remove what neither is kept nor leads to something kept: caches, history, other people's storage."""
+    for one in list(os.scandir(folder)):
+        path = f"{prefix}{one.name}"
+        if path in kept:
+            continue
+        if any(name.startswith(f"{path}/") for name in kept) and one.is_dir(follow_symlinks=False):
+            _strip(Path(one.path), f"{path}/", kept)
+        elif one.is_dir(follow_symlinks=False):
+            shutil.rmtree(one.path, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):
+                Path(one.path).unlink()
+
+
+def put_back(home: Home, stamped: Stamped, number: str, reason: str) -> PutInPlace:
+    """Make a backup, or a quarantined profile, the profile of its number; the present one goes to quarantine.
+
+    The swap is two renames in ``sessions/``; on any failure, an interruption included, the old profile is back.
+    """
+    make_folder(home.sessions)
+    ms = now_ms()
+    fresh = home.work_in_sessions("restoring", number, ms)
+    aside = home.work_in_sessions("aside", number, ms)
+    present = profile_of(home, number)
+    target = home.named_profile(number)
+    try:
+        if stamped.kind == "backup":
+            backups.unpack(home, stamped, fresh)
+        else:
+            _copy_quarantined(home, stamped, fresh)
+        had = os.path.lexists(present)
+        try:
+            if had:
+                move(present, aside)
+            move(fresh, target)
+        except BaseException:
+            _swap_back(fresh, target, aside, present)
+            raise
+    except BaseException as problem:
+        if os.path.lexists(fresh):
+            remove_tree(fresh)
+        if isinstance(problem, OSError):
+            raise Failed(
+                f"{stamped.name} could not be put in place: {problem.strerror or problem}; the profile is as it was",
+                "linda cleanup --keep 2",
+            ) from problem
+        raise
+    return PutInPlace(target, quarantine(home, number, aside, reason) if had else None)
+
+
+def _swap_back(fresh: Path, target: Path, aside: Path, present: Path) -> None:
+    """Undo a swap that failed anywhere: a rename may have been done although making it durable was refused."""
+    if not os.path.lexists(fresh) and os.path.lexists(target):
+        target.rename(fresh)
+    if os.path.lexists(aside) and not os.path.lexists(present):
+        aside.rename(present)
+    with contextlib.suppress(OSError):
+        sync_folder(target.parent)
+
+
+def _copy_quarantined(home: Home, stamped: Stamped, fresh: Path) -> None:
+    source = home.at(stamped)
+    if source.is_symlink() or not source.is_dir():
+        raise BackupNotFound(f"{stamped.name} is no folder", f"linda restore {stamped.number} --list")
+    make_folder(fresh)
+    for path in login_files(source):
+        make_folder((fresh / path).parent, durable=False)
+        copy_hashed(source / path, fresh / path)
+    sync_tree(fresh)
+
+
+def adopt(home: Home, linking: Path, number: str, tell: Tell = lambda _: None) -> Path:
+    """Give ``linking-<ms>`` the name of its number, now that no browser is on it; an older profile goes aside."""
+    target = home.named_profile(number)
+    if os.path.lexists(target):
+        name = quarantine(home, number, target, "a newer linking of the same number took its place")
+        tell(f"the older profile of {number} is kept as {name}")
+    move(linking, target)
+    return target
+
+
+def tidy(home: Home, number: str) -> Iterator[str]:
+    """Finish or take back what an interrupted command left, one line each. The store lock makes all of it dead work."""
+    for dead in home.unfinished(number):
+        dead.unlink(missing_ok=True)
+        yield f"{dead.name}, an unfinished write, was removed"
+    for backup in home.stamped("backup", number):
+        for dead in unfinished_parts(home.at(backup)):
+            dead.unlink(missing_ok=True)
+    for path, kind, _, ms in list(home.leftovers(number)):
+        if kind == "aside" and not os.path.lexists(home.named_profile(number)):
+            move(path, home.named_profile(number))
+            yield f"an interrupted restore of {number} was taken back"
+        elif kind == "aside":
+            name = quarantine(home, number, path, "an interrupted restore had put it aside")
+            yield f"an interrupted restore of {number} was finished; the profile before it is kept as {name}"
+        elif kind == "quarantining":
+            _finish_quarantine(home, path, number, ms, "an interrupted command had put it aside")
+            yield f"quarantine-{number}-{ms} was finished"
+        else:
+            remove_tree(path)
+            sync_folder(path.parent)
+            yield f"a half-made copy of {number} was removed"
+
+
+def adopt_leftovers(home: Home, busy: Callable[[Path], bool], tell: Tell) -> None:
+    """Name the ``linking-<ms>`` folders whose number is known and whose browser is gone."""
+    for linking in home.linkings():
+        number = linked_number(linking)
+        if number is None or busy(linking):
+            continue
+        with contextlib.suppress(InUse), contextlib.ExitStack() as locks:
+            locks.enter_context(held(home.run_lock("linking"), what="the linking run"))
+            locks.enter_context(held(home.run_lock(number), what=f"session {number}"))
+            locks.enter_context(held(home.store_lock(number), what=f"the store of {number}"))
+            adopt(home, linking, number, tell)
+            tell(f"{linking.name} is now session-{number}")
+
+
+def find_stamped(home: Home, number: str, name: str) -> Stamped:
+    """The backup or quarantined profile of that name; raises ``BackupNotFound``."""
+    stamped = parse_stamped(name)
+    if stamped is None or stamped.number != number or not os.path.lexists(home.at(stamped)):
+        raise BackupNotFound(f"there is no {name[:80]!a} of {number}", f"linda restore {number} --list", session=number)
+    return stamped

@@ -1,0 +1,261 @@
+"""Everything there is to know of a home without changing it. Imported by commands that must answer at once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from linda_cli.errors import AmbiguousSession, BackupUnusable, SessionNotFound
+from linda_cli.sessions import finding, manifest
+from linda_cli.sessions.checks import Look, look
+from linda_cli.sessions.fingerprints import profile_entries, vouched
+from linda_cli.sessions.home import Found, require
+from linda_cli.sessions.locks import holder_of
+from linda_cli.sessions.login import read_login
+from linda_cli.sessions.login_files import LOCAL_STORAGE, fingerprint
+from linda_cli.sessions.number import parse_number
+from linda_cli.sessions.state import State
+from linda_cli.sessions.values import Backup, Info, Overview, RunBy, Running, Summary, World
+from linda_cli.sessions.verdict import can_restore, verdict
+
+Tell = Callable[[str], None]
+
+
+class Reading:
+    """The sessions, backups and states of one home, looked at. Nothing here changes the disk.
+
+    ``world`` says what the machine knows (the installed browser, running processes); ``tell`` hears one line for
+    everything that was tidied along the way.
+    """
+
+    def __init__(self, found: Found, world: World, tell: Tell = lambda _: None) -> None:
+        self._found = found
+        self.home = found.home
+        self.world = world
+        self.tell = tell
+        self.state = State(self.home)
+
+    # -- which session
+
+    def require(self) -> None:
+        """Raise ``HomeNotFound`` where there is no home."""
+        require(self._found)
+
+    def numbers(self) -> list[str]:
+        """Every number with a profile, a backup or a state."""
+        known = {
+            *finding.numbers(self.home),
+            *(one.number for one in self.home.stamped("backup")),
+            *self.state.entries(),
+        }
+        return sorted(known)
+
+    def resolve(self, number: str | None, environ: Mapping[str, str] = os.environ) -> str | None:
+        """The number asked for, else ``LINDA_NUMBER``, else the only session there is, else None.
+
+        Raises ``BadNumber``, and ``AmbiguousSession`` with a list where there are several.
+        """
+        named = number if number is not None else environ.get("LINDA_NUMBER") or None
+        if named is not None:
+            return parse_number(named)
+        there = self.numbers()
+        if len(there) > 1:
+            raise AmbiguousSession(
+                f"there are {len(there)} sessions: {', '.join(there[:20])}{', …' if len(there) > 20 else ''}",
+                f"name one, as in: linda info {there[0]}",
+                sessions=there,
+            )
+        return there[0] if there else None
+
+    def only(self, number: str | None) -> str:
+        """Like :meth:`resolve` for a session that must be there. Raises ``SessionNotFound``."""
+        # What is no number is refused before anything else is looked at.
+        found = self.resolve(number)
+        self.require()
+        if found is None:
+            raise SessionNotFound("there is no session in this home yet", "linda start")
+        if found not in self.numbers() and not self.home.stamped("quarantine", found):
+            raise SessionNotFound(
+                f"nothing is known of {found}: no profile, no backup, no state", f"linda start {found}", session=found
+            )
+        return found
+
+    def profile(self, number: str) -> Path:
+        """Where this number's profile is or would be."""
+        return finding.profile_of(self.home, number)
+
+    # -- looking
+
+    def look(self, number: str, profile: Path | None = None, *, deep: bool = False) -> tuple[Look, str]:
+        """The five checks and the verdict. Changes nothing on disk.
+
+        Without ``deep`` the tables that no backup has vouched for are read in full too where the home remembers any.
+        """
+        profile = profile or self.profile(number)
+        seen = look(
+            profile,
+            number=number,
+            surroundings=self.world.around(profile),
+            deep=deep,
+            grown_to=self._grown_to(number, profile),
+        )
+        return seen, self.judge(number, profile, seen)
+
+    def look_before_start(self, number: str, profile: Path) -> tuple[Look, str]:
+        """As :meth:`look`, reading in full every table that no backup has vouched for."""
+        known = vouched(self.home, number, profile)
+        seen = look(
+            profile,
+            number=number,
+            surroundings=self.world.around(profile),
+            deep=True,
+            vouched=lambda _, status: (status.st_ino, status.st_size, status.st_mtime_ns) in known,
+            grown_to=self._grown_to(number, profile),
+        )
+        return seen, self.judge(number, profile, seen)
+
+    def _grown_to(self, number: str, profile: Path) -> Callable[[Path], int | None]:
+        """How large each log was when this login was last backed up: what was cut off a log leaves no other sign.
+
+        Only backups that were made of this very profile count, and the one it was restored from: an older
+        generation that was put back has shorter logs, and nothing is wrong with it. Put back by hand it is known by
+        its fingerprint: it is another backup, byte for byte, or what WhatsApp has refused before.
+        """
+        login = read_login(profile)
+        placed = self.state.entry(number).get("placed") or {}
+        since, source = int(placed.get("at") or 0), placed.get("from")
+        for stamped in self.home.stamped("backup", number) if login is not None else ():
+            if stamped.ms < since and stamped.name != source:
+                continue
+            with contextlib.suppress(BackupUnusable):
+                told = manifest.read_manifest(self.home.at(stamped))
+                if login is not None and told.login == login.digest:
+                    sizes = _log_sizes(profile, self.home.at(stamped), told)
+                    return lambda path: None if sizes(path) and self._is_known(number, profile) else sizes(path)
+        return lambda _: None
+
+    def _is_known(self, number: str, profile: Path) -> bool:
+        known = set(self.state.entry(number).get("rejected") or ())
+        for stamped in self.home.stamped("backup", number):
+            with contextlib.suppress(BackupUnusable):
+                known.add(manifest.read_manifest(self.home.at(stamped)).fingerprint)
+        return self.fingerprint(number, profile) in known
+
+    def judge(self, number: str, profile: Path, seen: Look) -> str:
+        """The verdict over a look."""
+        forgotten = self.state.forgotten(number)
+        login = seen.login
+        old = bool(forgotten.link_after) and (login is None or _written(profile) < forgotten.link_after_ms)
+        condemned = login is not None and login.digest in forgotten.condemned
+        running = self.world.running(profile) is not None
+        # A fingerprint reads the whole login, so it is taken only where there is one to compare it with.
+        rejected = False
+        if login is not None and not running:
+            bad = self.state.entry(number).get("rejected") or ()
+            rejected = bool(bad) and self.fingerprint(number, profile) in bad
+        return verdict(
+            seen,
+            running=running,
+            cleared=old and forgotten.reason != "logged_out",
+            logged_out=condemned or (old and forgotten.reason == "logged_out"),
+            rejected=rejected,
+        )
+
+    def fingerprint(self, number: str, profile: Path) -> str | None:
+        """The fingerprint of a profile as it lies there; None where a file cannot be read."""
+        try:
+            return fingerprint(profile_entries(self.home, number, profile))
+        except OSError:
+            return None
+
+    def can_restore(self, number: str) -> bool:
+        """Whether a start would come back without a QR code from the profile itself."""
+        number = parse_number(number)
+        return can_restore(self.look(number)[1])
+
+    def info(self, number: str, *, deep: bool = False) -> Info:
+        """All there is to say of one session, without a browser. Raises ``SessionNotFound``."""
+        number = self.only(number)
+        profile = self.profile(number)
+        seen, judged = self.look(number, profile, deep=deep)
+        return Info(
+            session=number,
+            profile=str(profile),
+            verdict=judged,
+            can_restore=can_restore(judged),
+            exists=profile.is_dir(),
+            checks=seen.checks,
+            linked_as=seen.login.number if seen.login else None,
+            running=self._running(number, profile),
+            state=self.state.entry(number),
+            backups=tuple(manifest.listed(self.home, number, thorough=deep)),
+        )
+
+    def overview(self, each: Callable[[int, int], None] = lambda *_: None) -> Overview:
+        """Every session of the home; ``each`` hears (done, of)."""
+        self.require()
+        entries = self.state.entries()
+        saved: dict[str, list[Backup]] = {}
+        for backup in manifest.listed(self.home):
+            saved.setdefault(backup.session, []).append(backup)
+        numbers = sorted({*finding.numbers(self.home), *saved, *entries})
+        told = []
+        for index, number in enumerate(numbers):
+            profile = self.profile(number)
+            seen, judged = self.look(number, profile)
+            told.append(
+                Summary(
+                    session=number,
+                    profile=str(profile),
+                    verdict=judged,
+                    can_restore=can_restore(judged),
+                    exists=profile.is_dir(),
+                    linked_as=seen.login.number if seen.login else None,
+                    running=self._running(number, profile),
+                    state=entries.get(number) or self.state.entry(number),
+                    backups=tuple(saved.get(number, ())),
+                )
+            )
+            each(index + 1, len(numbers))
+        return Overview(str(self.home.root), tuple(told))
+
+    def _running(self, number: str, profile: Path) -> Running | None:
+        running = self.world.running(profile, memory=True)
+        if running is None:
+            return None
+        holder = self.run_holder(number)
+        return Running(running.pid, running.debugger_address, holder, running.memory_mb)
+
+    def run_holder(self, number: str) -> RunBy | None:
+        """The linda that is running this session now."""
+        holder = holder_of(self.home.run_lock(number))
+        return RunBy(holder.pid, holder.command) if holder else None
+
+
+def _log_sizes(profile: Path, backup: Path, told: manifest.Manifest) -> Callable[[Path], int | None]:
+    sizes = {entry.path: entry.size for entry in told.files if entry.path.endswith(".log")}
+
+    def size(path: Path) -> int | None:
+        name = path.relative_to(profile).as_posix()
+        saved = sizes.get(name)
+        try:
+            now = path.lstat().st_size
+            # A shorter log that begins otherwise is another log of the same name, not this one cut.
+            if saved is None or now >= saved or path.read_bytes() != (backup / name).read_bytes()[:now]:
+                return None
+        except OSError:
+            return None
+        return saved
+
+    return size
+
+
+def _written(profile: Path) -> int:
+    """When the login on disk was last written, in ms; 0 where there is none."""
+    newest = 0
+    with contextlib.suppress(OSError), os.scandir(profile / LOCAL_STORAGE) as listing:
+        for one in listing:
+            newest = max(newest, one.stat(follow_symlinks=False).st_mtime_ns // 1_000_000)
+    return newest

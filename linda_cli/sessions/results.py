@@ -1,0 +1,92 @@
+"""What the store answers after it has changed something. The doors print exactly these, with names in camelCase."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from linda_cli.sessions.values import Backup
+
+
+@dataclass(frozen=True, slots=True)
+class BackedUp:
+    """What ``linda backup`` did; ``seconds`` is how long it took."""
+
+    session: str
+    backup: Backup
+    is_new: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A failure inside a list of results."""
+
+    name: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class BackedUpOne:
+    """One line of ``linda backup --all``."""
+
+    session: str
+    backup: Backup | None
+    is_new: bool
+    error: Problem | None
+
+
+@dataclass(frozen=True, slots=True)
+class BackedUpAll:
+    results: tuple[BackedUpOne, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """``restored`` None: what came back was a quarantined profile, named in ``source``."""
+
+    session: str
+    restored: Backup | None
+    aside: str | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restorable:
+    session: str
+    backups: tuple[Backup, ...]
+    quarantined: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """``backup``: the one taken before. ``aside``: the quarantined profile. ``removed``: backups that are gone."""
+
+    session: str
+    backup: Backup | None
+    aside: str | None
+    removed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that cleanup looked at. ``kind``: backup, quarantine or leftover; ``action``: keep or remove."""
+
+    session: str
+    name: str
+    kind: str
+    action: str
+    reason: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """``removed`` counts items, ``freed`` bytes (in a dry run: what would be)."""
+
+    dry_run: bool
+    items: tuple[Item, ...]
+    removed: int
+    freed: int
+    sessions: int
+    errors: tuple[str, ...]

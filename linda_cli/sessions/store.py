@@ -1,0 +1,215 @@
+"""The session store: everything linda does to what is on disk, each call holding the locks it needs for seconds."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from linda_cli.errors import BackupUnusable, LindaError, ProfileDamaged, SessionNotFound
+from linda_cli.sessions import backups as saved_copies
+from linda_cli.sessions import manifest, profiles
+from linda_cli.sessions.cleanup import Cleanup
+from linda_cli.sessions.home import Stamped
+from linda_cli.sessions.number import parse_number
+from linda_cli.sessions.results import Cleaned, Cleared, Restorable, Restored
+from linda_cli.sessions.retention import KEEP, OLDER_THAN, Policy
+from linda_cli.sessions.saving import Saving
+from linda_cli.sessions.values import Backup
+
+
+class Store(Saving):
+    """Restore, clear and cleanup, and what the ladder of a run does to the disk."""
+
+    # -- restore
+
+    def restorable(self, number: str | None = None) -> Restorable:
+        """What ``linda restore --list`` shows: every backup read in full."""
+        number = self.only(number)
+        listed = tuple(manifest.listed(self.home, number, thorough=True))
+        return Restorable(number, listed, tuple(one.name for one in self.home.stamped("quarantine", number)))
+
+    def restore(self, number: str | None = None, backup: str | None = None) -> Restored:
+        """Put a backup, or a quarantined profile, in the profile's place; the present one goes to quarantine.
+
+        Without ``backup``: the newest that verifies. Raises ``BackupUnusable`` where none does or the named one does
+        not, ``BackupNotFound``, ``InUse``.
+        """
+        number = self.only(number)
+        with self.both_locks(number):
+            chosen = self._choose(number, backup)
+            described = self.described(chosen, valid=True) if chosen.kind == "backup" else None
+            profile = self.profile(number)
+            with contextlib.suppress(LindaError):
+                # Worth having, and no reason to refuse: the profile itself goes to quarantine anyway.
+                self._backup(number, None, "before-restore", False, profile)
+            put = self._put_back(number, chosen, "a person restored another one")
+            seen, _ = self.look(number, put.profile)
+            login = seen.login.digest if seen.login else None
+            self.state.welcome(number, pardon=login)
+            self._pardon_fingerprint(number, put.profile)
+            # restoreCount is for the first ready; here only what is known now changes.
+            self.state.save(number, isLinked=True, lastState="stopped")
+            self.retain(number)
+        return Restored(number, described, put.aside, chosen.name)
+
+    def _choose(self, number: str, name: str | None) -> Stamped:
+        there = self.home.stamped("backup", number)
+        if name not in (None, "latest"):
+            chosen = profiles.find_stamped(self.home, number, str(name))
+            if chosen.kind == "backup":
+                self._prove(chosen)
+            return chosen
+        if name == "latest" and there:
+            self._prove(there[0])
+            return there[0]
+        condemned = self.state.forgotten(number).condemned
+        for stamped in there:
+            with contextlib.suppress(BackupUnusable):
+                if self._prove(stamped).login not in condemned:
+                    return stamped
+        raise BackupUnusable(
+            f"there is no usable backup of {number}" if there else f"there is no backup of {number}",
+            f"linda restore {number} --list",
+            session=number,
+        )
+
+    def _prove(self, stamped: Stamped) -> manifest.Manifest:
+        """Read a backup in full. Raises ``BackupUnusable``, ``WorldsApart``."""
+        folder = self.home.at(stamped)
+        told = manifest.read_manifest(folder)
+        wrong = manifest.trouble(folder, told, thorough=True)
+        if wrong:
+            raise BackupUnusable(
+                f"{stamped.name} is corrupt: {wrong}", f"linda restore {stamped.number} --list", backup=stamped.name
+            )
+        self.check_world(told.sandbox)
+        return told
+
+    def _pardon_fingerprint(self, number: str, profile: Path) -> None:
+        rejected = self.state.entry(number).get("rejected") or []
+        if rejected:
+            print_ = self.fingerprint(number, profile)
+            self.state.save(number, rejected=[one for one in rejected if one != print_])
+
+    # -- the ladder's own: the caller holds the run lock
+
+    def climbable(self, number: str, most: int) -> Iterator[tuple[Backup, str | None]]:
+        """Backups for the ladder, newest first, at most ``most`` usable ones: (backup, why it is passed over).
+
+        Passed over are those that do not verify, whose fingerprint was rejected, whose login is condemned or that
+        are older than ``linkAfter``.
+        """
+        usable = 0
+        for stamped in self.home.stamped("backup", number):
+            if usable >= most:
+                return
+            try:
+                told = manifest.read_manifest(self.home.at(stamped))
+            except BackupUnusable as problem:
+                yield manifest.describe(self.home, stamped, 0), str(problem.facts.get("reason") or problem.message)
+                continue
+            backup = self.described(stamped, valid=True)
+            forgotten = self.state.forgotten(number)
+            rejected = self.state.entry(number).get("rejected") or ()
+            wrong: str | None = None
+            if told.login in forgotten.condemned:
+                wrong = "logged out"
+            elif forgotten.link_after and stamped.ms < forgotten.link_after_ms:
+                wrong = "forgotten"
+            elif told.fingerprint in rejected:
+                wrong = "rejected before"
+            elif told.sandbox != self.home.is_sandbox:
+                wrong = "of another world"
+            else:
+                wrong = manifest.trouble(self.home.at(stamped), told, thorough=True)
+            usable += wrong is None
+            yield backup, wrong
+
+    def put_in_place(self, number: str, name: str, reason: str) -> profiles.PutInPlace:
+        """Make a backup the profile; what was there goes to quarantine."""
+        with self.store_lock(number):
+            return self._put_back(number, profiles.find_stamped(self.home, number, name), reason)
+
+    def _put_back(self, number: str, stamped: Stamped, reason: str) -> profiles.PutInPlace:
+        put = profiles.put_back(self.home, stamped, number, reason)
+        # From here on only backups of what was put in place say how far its logs had grown.
+        self.state.save(number, placed={"from": stamped.name, "at": self.home.next_ms(number)})
+        return put
+
+    def quarantine(self, number: str, profile: Path, reason: str) -> str | None:
+        """Put a profile aside; None where there was none."""
+        with self.store_lock(number):
+            return profiles.quarantine(self.home, number, profile, reason)
+
+    def quarantine_copy(self, number: str, profile: Path, reason: str) -> str:
+        """Copy a profile's login aside and leave the profile."""
+        with self.store_lock(number):
+            return profiles.quarantine_copy(self.home, number, profile, reason)
+
+    def adopt(self, linking: Path, number: str) -> Path:
+        """Give a linked ``linking-<ms>`` its number's name; its browser must be gone."""
+        with self.store_lock(number):
+            return profiles.adopt(self.home, linking, number, self.tell)
+
+    def remember_rejected(self, number: str, print_: str | None) -> None:
+        """Never try these very bytes again by ourselves."""
+        if print_ is None:
+            return
+
+        def change(entry: dict[str, Any]) -> None:
+            # The newest fifty are plenty: retention keeps five backups.
+            entry["rejected"] = list(dict.fromkeys([*(entry.get("rejected") or []), print_]))[-50:]
+            entry["lastState"] = "rejected"
+
+        self.state.update(number, change)
+
+    # -- state, clear, cleanup
+
+    def save_state(self, number: str, **fields: Any) -> Mapping[str, Any]:
+        """Set fields of ``session-state.json``, by the file's names or in snake_case; unknown ones are kept."""
+        number = parse_number(number)
+        self.home.make()
+        return self.state.save(number, **{_camel(name): value for name, value in fields.items()})
+
+    def clear(self, number: str, backups: bool = False) -> Cleared:
+        """Forget a session: back it up if its login is sound, put its profile aside, let no older login come back.
+
+        With ``backups`` its backups are removed and none is made; the quarantined profile is what is left.
+        """
+        number = self.only(parse_number(number))
+        with self.both_locks(number):
+            profile = self.profile(number)
+            saved: Backup | None = None
+            if not backups:
+                with contextlib.suppress(ProfileDamaged, SessionNotFound):
+                    saved, _ = self._backup(number, None, "before-clear", False, profile)
+            # First what must not come back, then what goes: a kill in between leaves a cleared session.
+            self.state.forget(number, "cleared")
+            aside = profiles.quarantine(self.home, number, profile, "cleared by a person")
+            removed = self._remove_backups(number) if backups else self.retain(number)
+        return Cleared(number, saved, aside, tuple(removed))
+
+    def _remove_backups(self, number: str) -> list[str]:
+        gone = []
+        for stamped in self.home.stamped("backup", number):
+            saved_copies.drop(self.home, stamped)
+            gone.append(stamped.name)
+        return gone
+
+    def cleanup(
+        self,
+        older_than: float = OLDER_THAN,
+        keep: int = KEEP,
+        dry_run: bool = False,
+        each: Callable[[int, int], None] = lambda *_: None,
+    ) -> Cleaned:
+        """Retention for every session, leftovers of interrupted work, quarantine past the age (seconds)."""
+        self.require()
+        return Cleanup(self, Policy(keep, older_than), dry_run, each).run()
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.title() for part in rest)

@@ -1,0 +1,98 @@
+"""What the store answers with. The doors print exactly these, with names in camelCase."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from linda_cli.sessions.checks import Check, Surroundings
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """One saved copy of a profile's login.
+
+    ``valid`` None: its files were not read, only counted. ``size`` in bytes. ``generation`` 1 is the newest.
+    """
+
+    name: str
+    session: str
+    created_at: str
+    reason: str
+    label: str | None
+    cold: bool
+    verified: bool
+    valid: bool | None
+    size: int
+    generation: int
+    login: str | None
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunBy:
+    """The linda that holds a session's run lock."""
+
+    pid: int
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A browser of ours on a profile; ``by`` None: it was kept, no linda watches it."""
+
+    pid: int
+    debugger_address: str | None
+    by: RunBy | None
+    memory_mb: int
+
+
+class World(Protocol):
+    """What the store must be told about the machine, because it may not look itself."""
+
+    def around(self, profile: Path) -> Surroundings:
+        """The installed browser and whoever is on the profile, as the checks want it."""
+
+    def running(self, profile: Path, *, memory: bool = False) -> Running | None:
+        """The browser of ours on the profile, ``by`` left None; its memory only where asked, which takes a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One session as ``linda info`` lists it."""
+
+    session: str
+    profile: str
+    verdict: str
+    can_restore: bool
+    exists: bool
+    linked_as: str | None
+    running: Running | None
+    state: Mapping[str, Any]
+    backups: tuple[Backup, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """One session as ``linda info NUMBER`` shows it."""
+
+    session: str
+    profile: str
+    verdict: str
+    can_restore: bool
+    exists: bool
+    checks: tuple[Check, ...]
+    linked_as: str | None
+    running: Running | None
+    state: Mapping[str, Any]
+    backups: tuple[Backup, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """All sessions of a home."""
+
+    home: str
+    sessions: tuple[Summary, ...]
