@@ -1,0 +1,176 @@
+"""One connection to a browser's DevTools: calls that are answered, events that are told as they come.
+
+Selenium does what is done to the page. This is for what Chromium says by itself (a binding called, a tab crashed, the
+browser gone), which WebDriver has no way to push, and for closing the browser kindly.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Listener = Callable[[str, Mapping[str, Any]], None]
+
+
+class DevToolsError(OSError):
+    """Chromium refused a call, or the connection is gone."""
+
+
+class DevTools:
+    """A connection to ``ws://127.0.0.1:<port>/devtools/browser/<uuid>``.
+
+    That Chromium accepts the uuid proves that it is the browser which wrote it. Listeners are called from this
+    connection's own thread: they may ``post`` to it and must not ``call``.
+    """
+
+    def __init__(self, socket_url: str, timeout: float = 10.0) -> None:
+        import websocket
+
+        try:
+            # Chromium refuses a connection that names an Origin it was not told to allow.
+            self._socket = websocket.create_connection(
+                socket_url, timeout=timeout, suppress_origin=True, enable_multithread=True
+            )
+        except (OSError, websocket.WebSocketException) as problem:
+            raise DevToolsError(f"no answer from the browser at {socket_url.split('/devtools')[0]}") from problem
+        self._socket.settimeout(None)
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, _Answer] = {}
+        self._listeners: dict[str | None, list[Listener]] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+        self._thread = threading.Thread(target=self._read, name="devtools", daemon=True)
+        self._thread.start()
+
+    def call(self, method: str, timeout: float = 10.0, session: str | None = None, **params: Any) -> Mapping[str, Any]:
+        """The result of one call. Raises ``DevToolsError`` or ``TimeoutError``."""
+        answer = _Answer()
+        message: dict[str, Any] = {"method": method, "params": params}
+        if session:
+            message["sessionId"] = session
+        with self._lock:
+            if self._closed:
+                raise DevToolsError("the browser is gone")
+            message["id"] = number = next(self._numbers)
+            self._waiting[number] = answer
+        try:
+            self._send(json.dumps(message))
+            return answer.wait(timeout, method)
+        finally:
+            self._waiting.pop(number, None)
+
+    def _send(self, text: str) -> None:
+        import websocket
+
+        try:
+            self._socket.send(text)
+        except (OSError, websocket.WebSocketException) as problem:
+            raise DevToolsError("the browser is gone") from problem
+
+    def post(self, method: str, session: str | None = None, **params: Any) -> None:
+        """A call whose answer nobody waits for: listeners may make these. Nothing is said where it fails."""
+        message = {"id": next(self._numbers), "method": method, "params": params}
+        with contextlib.suppress(OSError):
+            self._send(json.dumps({**message, "sessionId": session} if session else message))
+
+    def listen(self, listener: Listener, session: str | None = None) -> None:
+        """Tell ``listener`` the events of one session, and ``closed`` when the connection ends."""
+        with self._lock:
+            self._listeners.setdefault(session, []).append(listener)
+            closed = self._closed
+        if closed:
+            listener("closed", {})
+
+    def close(self) -> None:
+        """Let go of the browser; it stays as it is. Listeners are told nothing of it."""
+        with self._lock:
+            self._listeners.clear()
+        with contextlib.suppress(Exception):
+            self._socket.shutdown()  # type: ignore[no-untyped-call]
+        if self._thread is not threading.current_thread():
+            self._thread.join(2)
+
+    def _read(self) -> None:
+        try:
+            while True:
+                text = self._socket.recv()
+                if not text:
+                    break
+                self._heard(json.loads(text))
+        except Exception:  # the socket's ways of ending are many, and all of them mean the same
+            pass
+        with self._lock:
+            self._closed = True
+            waiting = list(self._waiting.values())
+            listeners = [one for some in self._listeners.values() for one in some]
+        for answer in waiting:
+            answer.fail("the browser is gone")
+        for listener in listeners:
+            listener("closed", {})
+
+    def _heard(self, message: Mapping[str, Any]) -> None:
+        number = message.get("id")
+        if number is not None:
+            answer = self._waiting.get(number)
+            if answer is not None:
+                answer.put(message)
+            return
+        with self._lock:
+            listeners = list(self._listeners.get(message.get("sessionId"), ()))
+        for listener in listeners:
+            listener(str(message.get("method")), message.get("params") or {})
+
+
+class _Answer:
+    """The place where one call waits."""
+
+    def __init__(self) -> None:
+        self._there = threading.Event()
+        self._message: Mapping[str, Any] = {}
+
+    def put(self, message: Mapping[str, Any]) -> None:
+        self._message = message
+        self._there.set()
+
+    def fail(self, why: str) -> None:
+        self.put({"error": {"message": why}})
+
+    def wait(self, timeout: float, method: str) -> Mapping[str, Any]:
+        if not self._there.wait(timeout):
+            raise TimeoutError(f"the browser did not answer to {method} within {timeout:g} s")
+        problem = self._message.get("error")
+        if problem:
+            raise DevToolsError(f"{method}: {problem.get('message')}")
+        result: Mapping[str, Any] = self._message.get("result") or {}
+        return result
+
+
+class Tab:
+    """One page of the browser, spoken to over the browser's connection."""
+
+    def __init__(self, devtools: DevTools, target: str) -> None:
+        self.target = target
+        self._devtools = devtools
+        self._session = str(devtools.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
+
+    def call(self, method: str, timeout: float = 10.0, **params: Any) -> Mapping[str, Any]:
+        """As :meth:`DevTools.call`, for this page."""
+        return self._devtools.call(method, timeout, self._session, **params)
+
+    def post(self, method: str, **params: Any) -> None:
+        """As :meth:`DevTools.post`, for this page."""
+        self._devtools.post(method, self._session, **params)
+
+    def listen(self, listener: Listener) -> None:
+        """Tell ``listener`` this page's events."""
+        self._devtools.listen(listener, self._session)
+
+
+def pages(devtools: DevTools) -> list[Mapping[str, Any]]:
+    """The open tabs, oldest knowledge first; extensions, workers and the browser's own pages left out."""
+    infos = devtools.call("Target.getTargets")["targetInfos"]
+    return [one for one in infos if one["type"] == "page"]
