@@ -1,0 +1,11 @@
+// There from the first moment and knowing nothing yet, as the real page's: its presence proves nothing.
+"use strict";
+(() => {
+  const modules = new Map();
+  window.require = (name) => {
+    if (!modules.has(name)) throw new Error(`Requiring unknown module "${name}"`);
+    return modules.get(name);
+  };
+  // Handed to app.js, which takes it away again.
+  window.__define = (name, value) => modules.set(name, value);
+})();

@@ -1,0 +1,230 @@
+"""What the phone can do to the stand-in, one function a verb; ``Phone`` calls them over HTTP."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+
+from linda_cli.errors import Failed, Misused
+from linda_cli.sandbox.codes import Code
+from linda_cli.sandbox.pages import Page
+from linda_cli.sandbox.world import Message, World
+
+Body = Mapping[str, object]
+Answer = dict[str, object]
+
+KINDS = ("TOS_BLOCK", "SMB_TOS_BLOCK", "PROXYBLOCK", "TEMP_BAN", "DEPRECATED_VERSION", "SERVICE_UNAVAILABLE")
+EXAMPLE = "971505760056"
+_REGISTERS_WITHIN = 15.0
+"""Seconds a page has for making and storing its keys, on a machine that is busy with other browsers."""
+
+
+def do(world: World, verb: str, body: Body) -> Answer:
+    """The one door for the phone; what cannot be done is ``Failed``, what makes no sense ``Misused``."""
+    if verb not in VERBS:
+        raise Misused(f"no such verb: {verb}", "one of: " + ", ".join(sorted(VERBS)))
+    with world.changed:
+        answer = VERBS[verb](world, body)
+        world.changed.notify_all()
+        return answer
+
+
+def _scan(world: World, body: Body) -> Answer:
+    number = _number(body) or EXAMPLE
+    seen = _text(body, "qr")
+    until = time.monotonic() + _seconds(body, "timeout", 30.0)
+    while True:
+        # The page opened last is the one a person would be looking at.
+        shown = sorted(
+            (page for page in world.pages.values() if page.code and page.code.live), key=lambda page: -page.opened
+        )
+        if seen is not None:
+            shown = [page for page in shown if page.code and page.code.text == seen]
+            if not shown:
+                raise Failed("the phone does not take this code: it is on no page, or has expired")
+        if shown:
+            shown[0].code = None
+            return _accept(world, shown[0], number)
+        if not world.changed.wait(until - time.monotonic()):
+            raise Failed("no code came on show in time")
+
+
+def _enter_code(world: World, body: Body) -> Answer:
+    typed = re.sub(r"[^0-9A-Z]", "", (_text(body, "code") or "").upper())
+    number = _number(body)
+    for page in world.pages.values():
+        code: Code | None = page.pairing
+        if code and code.live and code.text == typed and code.number and number in (None, code.number):
+            page.pairing = page.code = None
+            return _accept(world, page, code.number)
+    raise Failed("the phone does not take this code: it is on no page, is another number's, or has expired")
+
+
+def _accept(world: World, page: Page, number: str) -> Answer:
+    known = {device.wid for device in world.ledger.all()}
+    page.linking = number
+    page.awaiting_passkey, world.passkey = world.passkey, False
+    if page.awaiting_passkey:
+        page.tell("passkey")
+        return {"passkey": True}
+    page.tell("pair", number=number)
+    return _registered(world, page, number, known)
+
+
+def _registered(world: World, page: Page, number: str, known: set[str]) -> Answer:
+    until = time.monotonic() + _REGISTERS_WITHIN
+    while page.linking is not None:
+        if world.pages.get(page.name) is not page or not world.changed.wait(until - time.monotonic()):
+            raise Failed("the page went away while it was being linked")
+    new = [device.wid for device in world.devices(number) if device.wid not in known]
+    return {"linked": new[-1] if new else None}
+
+
+def _finish_passkey(world: World, body: Body) -> Answer:
+    for page in world.pages.values():
+        if page.awaiting_passkey and page.linking:
+            number, known = page.linking, {device.wid for device in world.ledger.all()}
+            page.awaiting_passkey = False
+            page.tell("pair", number=number)
+            return _registered(world, page, number, known)
+    raise Failed("no page waits for a passkey")
+
+
+def _ask_passkey(world: World, body: Body) -> Answer:
+    world.passkey = body.get("on", True) is True
+    return {}
+
+
+def _log_out(world: World, body: Body) -> Answer:
+    return _unlink(world, body, None)
+
+
+def _log_out_with(world: World, body: Body) -> Answer:
+    reason = body.get("reason")
+    if reason is not None and reason not in (1, 2, 3):
+        raise Misused("the reason of a logout is 1, 2, 3 or none", '{"reason": 1}')
+    return _unlink(world, body, reason if isinstance(reason, int) else None)
+
+
+def _unlink(world: World, body: Body, reason: int | None) -> Answer:
+    devices = world.devices(_number(body))
+    if not devices:
+        raise Failed("no device is linked")
+    for device in devices:
+        world.unlink(device, reason)
+    return {"removed": [device.wid for device in devices]}
+
+
+def _drop_network(world: World, body: Body) -> Answer:
+    world.network = False
+    world.hang_up()
+    return {}
+
+
+def _restore_network(world: World, body: Body) -> Answer:
+    world.network = True
+    return {}
+
+
+def _refuse(world: World, body: Body) -> Answer:
+    number = _number(body)
+    world.refused[number] = time.monotonic() + _seconds(body, "seconds", 5.0)
+    for page in world.online(number):
+        page.wid = None
+        page.tell("refused")
+    return {}
+
+
+def _break_storage(world: World, body: Body) -> Answer:
+    for page in _connected(world, body):
+        page.wid = None
+        page.tell("break")
+    return {}
+
+
+def _open_elsewhere(world: World, body: Body) -> Answer:
+    where = _text(body, "where")
+    if where not in ("computer", "window"):
+        raise Misused("opened elsewhere: on a computer or in a window", '{"where": "window"}')
+    for page in _connected(world, body):
+        page.wid, page.displaced = None, page.wid
+        page.tell("conflict", where=where)
+    return {}
+
+
+def _block(world: World, body: Body) -> Answer:
+    kind, number = _text(body, "kind"), _number(body)
+    if kind is None:
+        world.blocked.pop(number, None)
+        return {}
+    if kind not in KINDS:
+        raise Misused(f"no such block: {kind}", "one of: " + ", ".join(KINDS))
+    world.blocked[number] = kind
+    for page in world.online(number) if number else world.pages.values():
+        page.wid = page.code = page.pairing = None
+        page.tell("block", kind=kind)
+    return {}
+
+
+def _message(world: World, body: Body) -> Answer:
+    devices = world.devices(_number(body))
+    if not devices:
+        raise Failed("no device is linked")
+    for device in devices:
+        message = Message(next(world.message_ids), _text(body, "text") or "")
+        world.waiting.setdefault(device.wid, []).append(message)
+        world.sent += 1
+        for page in world.pages.values():
+            if page.wid == device.wid:
+                page.tell("message", id=message.id, text=message.text)
+    return {}
+
+
+def _set_timing(world: World, body: Body) -> Answer:
+    world.timing = world.timing.with_fields(body)
+    return {}
+
+
+def _connected(world: World, body: Body) -> list[Page]:
+    pages = world.online(_number(body))
+    if not pages:
+        raise Failed("no linked device is connected")
+    return pages
+
+
+def _number(body: Body) -> str | None:
+    number = _text(body, "number")
+    if number is not None and not re.fullmatch(r"[1-9][0-9]{6,14}", number):
+        raise Misused(f"not a WhatsApp number: {number}", f'{{"number": "{EXAMPLE}"}}')
+    return number
+
+
+def _text(body: Body, key: str) -> str | None:
+    value = body.get(key)
+    return None if value is None else str(value)
+
+
+def _seconds(body: Body, key: str, default: float) -> float:
+    try:
+        return max(0.0, float(str(body.get(key, default))))
+    except ValueError:
+        raise Misused(f"{key} is no number of seconds", f'{{"{key}": {default}}}') from None
+
+
+VERBS: dict[str, Callable[[World, Body], Answer]] = {
+    "scan": _scan,
+    "enter_code": _enter_code,
+    "log_out": _log_out,
+    "log_out_with": _log_out_with,
+    "drop_network": _drop_network,
+    "restore_network": _restore_network,
+    "refuse": _refuse,
+    "ask_passkey": _ask_passkey,
+    "finish_passkey": _finish_passkey,
+    "break_storage": _break_storage,
+    "open_elsewhere": _open_elsewhere,
+    "block": _block,
+    "message": _message,
+    "set_timing": _set_timing,
+}
