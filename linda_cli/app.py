@@ -1,0 +1,257 @@
+"""The front door: the command group, the global options, the one error boundary, the exit-code table."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+import typer
+from typer.core import TyperGroup
+from typer.exceptions import Abort, TyperException
+
+from linda_cli import errors
+from linda_cli.console import Console, put
+from linda_cli.console import told as console_told
+
+EXIT_CODES: dict[type[BaseException], int] = {
+    errors.Failed: 1,
+    errors.Misused: 2,
+    errors.PartlyDone: 3,
+    errors.NotFound: 10,
+    errors.InUse: 11,
+    errors.ProfileDamaged: 12,
+    errors.BackupUnusable: 13,
+    errors.BrowserFailed: 14,
+    errors.NotLinkedInTime: 15,
+    errors.LoggedOut: 16,
+    errors.Unreachable: 17,
+    errors.PasskeyRequired: 18,
+    errors.OtherAccount: 19,
+    errors.Interrupted: 130,
+}
+BUG = 70
+
+_CODES_HELP = (
+    "Exit codes: 0 done, 1 failed, 2 usage, 3 partly done, 10 no such home, session or backup, 11 in use, "
+    "12 damaged and nothing to restore, 13 backup missing or corrupt, 14 browser did not start or is too old, "
+    "15 not linked in time, 16 logged out, 17 WhatsApp unreachable, blocked or not ready in time, "
+    "18 passkey required, 19 another account was linked, 70 a bug, 130 interrupted."
+)
+
+VERBS = ("start", "stop", "info", "backup", "restore", "clear", "cleanup", "logs", "sandbox")
+
+
+def exit_code(problem: BaseException) -> int:
+    """The price of a failure: that of the nearest named class above it."""
+    return next((EXIT_CODES[kind] for kind in type(problem).__mro__ if kind in EXIT_CODES), BUG)
+
+
+@dataclass(frozen=True, slots=True)
+class Globals:
+    """What every command is told. ``run_ended``: an error that the command's own voice has said already."""
+
+    home: Path | None
+    console: Console
+    bot: tuple[str, ...] | None = None
+    """What stood behind the first ``--`` of ``linda start``, None where there was none."""
+
+
+class FrontDoor(TyperGroup):
+    """Takes the global options out of anywhere before ``--``, and turns every failure into a line and a code."""
+
+    def main(self, args: Sequence[str] | None = None, *_: Any, **__: Any) -> Any:
+        given = list(sys.argv[1:] if args is None else args)
+        console = Console(json="--json" in _before_dashes(given))
+        rest: list[str] = []
+        try:
+            rest, options = take_globals(given)
+            console = Console(options.json, options.quiet, options.verbose)
+            self.load(rest)
+            rest, bot = take_bot(rest)
+            told = Globals(options.home, console, bot)
+            code = super().main(args=rest, prog_name="linda", standalone_mode=False, obj=told)
+        except errors.LindaError as problem:
+            code = exit_code(problem)
+            _say(console, rest, problem, code)
+        except OSError as trouble:
+            # A full disk or a missing right is no bug; where it matters what was being done, the core has said so.
+            what = f"{trouble.filename or 'the system'}: {trouble.strerror or trouble}"
+            code = EXIT_CODES[errors.Failed]
+            _say(console, rest, errors.HomeUnusable(what, "df -h; ls -ld ."), code)
+        except TyperException as misuse:
+            code = self._usage(console, rest, misuse)
+        except (Abort, KeyboardInterrupt):
+            code = 130
+            _say(console, rest, errors.Interrupted("interrupted", "the same command again"), code)
+        except Exception:
+            code = BUG
+            _say(console, rest, _bug(given), code)
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def load(self, rest: Sequence[str]) -> None:
+        """Import the one verb that was asked for; all of them only where that is not clear (help, a typing error)."""
+        asked = rest[0] if rest else ""
+        asked = "restore" if asked == "restore-backup" else asked
+        for verb in (asked,) if asked in VERBS else VERBS:
+            import_module(f"linda_cli.commands.{verb}").register(_late)
+        built = typer.main.get_group(_late)
+        self.commands.update(built.commands)
+        for command in [self, *built.commands.values()]:
+            # The context brings the parameter for --help, which is made on demand and kept.
+            for parameter in command.get_params(typer.Context(command)):
+                _speak_plainly(parameter)
+
+    @staticmethod
+    def _usage(console: Console, rest: Sequence[str], problem: TyperException) -> int:
+        context = getattr(problem, "ctx", None)
+        path = context.command_path if context is not None else "linda"
+        message = problem.format_message()
+        if not message:
+            # No command at all: click's way of asking for the help.
+            put(sys.stdout, f"{context.get_help() if context is not None else ''}\n")
+            return 2
+        _say(console, rest, errors.Misused(message, f"{path} --help"), 2)
+        return 2
+
+
+class _Plain:
+    """Turns the words of a command line into values without pydantic, whose import takes as long as all of ``info``.
+
+    Typer asks a parameter for its coercion once and keeps it; this is put there before it can ask.
+    """
+
+    def __init__(self, kind: Callable[[str], Any]) -> None:
+        self._kind = kind
+
+    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
+        """As Typer's own: None stays None, several values come as a tuple."""
+        if param.multiple or param.nargs == -1:
+            return tuple(self._one(one, param, ctx) for one in value or ())
+        return None if value is None else self._one(value, param, ctx)
+
+    def _one(self, value: Any, param: Any, ctx: Any) -> Any:
+        if not isinstance(value, str) or self._kind is str:
+            return value
+        try:
+            return self._kind(value)
+        except ValueError:
+            raise typer.BadParameter(f"{value!r} is no {self._kind.__name__}", ctx=ctx, param=param) from None
+
+
+def _speak_plainly(parameter: Any) -> None:
+    kind = getattr(getattr(parameter, "type_descriptor", None), "annotation", None)
+    # Where Typer is built otherwise, or a parameter is of another kind, Typer's own way stays.
+    if kind in (str, bool, int, float, Path) and hasattr(parameter, "_runtime_param"):
+        parameter._runtime_param = _Plain(kind)
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalOptions:
+    home: Path | None
+    json: bool
+    quiet: bool
+    verbose: bool
+
+
+def _before_dashes(given: Sequence[str]) -> Sequence[str]:
+    return given[: given.index("--")] if "--" in given else given
+
+
+def take_globals(given: Sequence[str]) -> tuple[list[str], GlobalOptions]:
+    """Take ``--home``, ``--json``, ``--quiet`` and ``--verbose`` out, wherever before ``--`` they stand."""
+    before = list(_before_dashes(given))
+    rest: list[str] = []
+    home: Path | None = None
+    flags = {"--json": False, "--quiet": False, "--verbose": False}
+    while before:
+        word = before.pop(0)
+        if word in flags:
+            flags[word] = True
+        elif word == "--home":
+            if not before:
+                raise errors.Misused("--home needs a folder", "linda --home DIR info")
+            home = _folder(before.pop(0))
+        elif word.startswith("--home="):
+            home = _folder(word.removeprefix("--home="))
+        else:
+            rest.append(word)
+    rest += given[len(_before_dashes(given)) :]
+    return rest, GlobalOptions(home, flags["--json"], flags["--quiet"], flags["--verbose"])
+
+
+def take_bot(rest: list[str]) -> tuple[list[str], tuple[str, ...] | None]:
+    """Cut the bot's command off a ``start``: all after the first ``--`` is the bot's, whatever it looks like."""
+    if rest[:1] != ["start"] or "--" not in rest:
+        return rest, None
+    cut = rest.index("--")
+    return rest[:cut], tuple(rest[cut + 1 :])
+
+
+def _folder(text: str) -> Path:
+    if not text or "\0" in text:
+        raise errors.Misused("--home needs a folder", "linda --home DIR info")
+    return Path(text)
+
+
+def _say(console: Console, rest: Sequence[str], problem: errors.LindaError, code: int) -> None:
+    """Say a failure once, in the shape that the command's output has."""
+    if problem.facts.get("said"):
+        return
+    if console.json and rest[:1] == ["start"]:
+        # A run speaks in events, and a failed one ends with this one.
+        from linda_cli.lifecycle.events import event
+
+        session = problem.facts.get("session")
+        told = event("error", session if isinstance(session, str) else None, console_told(problem, code))
+        console.event(told)
+    else:
+        console.error(problem, code)
+
+
+def _bug(given: Sequence[str]) -> errors.LindaError:
+    """Write what is needed to mend it to a file, and name the file."""
+    import tempfile
+    import traceback
+
+    handle, name = tempfile.mkstemp(prefix="linda-bug-", suffix=".log")
+    with os.fdopen(handle, "w") as log:
+        log.write(f"linda {' '.join(given)}\nPython {sys.version}\n\n{traceback.format_exc()}")
+    return errors.LindaError(f"this is a bug in linda; please send {name}", f"cat {name}", log=name)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        put(sys.stdout, f"linda {version('linda-cli')}\n")
+        raise typer.Exit
+
+
+# Boxes and colours in the help are for a terminal.
+_MARKUP: Literal["rich"] | None = "rich" if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else None
+
+app = typer.Typer(
+    cls=FrontDoor,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=_MARKUP,
+    epilog=_CODES_HELP,
+)
+_late = typer.Typer(add_completion=False, rich_markup_mode=_MARKUP)
+
+
+@app.callback()
+def linda(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+    home: str = typer.Option("", "--home", metavar="DIR", help="The folder that holds everything."),
+    json: bool = typer.Option(False, "--json", help="Answer in JSON."),
+    quiet: bool = typer.Option(False, "--quiet", help="No talk; errors and a QR code still show."),
+    verbose: bool = typer.Option(False, "--verbose", help="Say more."),
+) -> None:
+    """Keeps a WhatsApp Web login alive: scan once, come back without a QR code."""

@@ -1,0 +1,100 @@
+"""``linda start [NUMBER]``: bring a session up and stay with it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import typer
+
+from linda_cli.console.story import Story
+from linda_cli.errors import LindaError, Misused
+from linda_cli.lifecycle.signals import stopping_on_signals
+from linda_cli.lifecycle.start import prepare
+from linda_cli.sessions.clock import parse_age
+from linda_cli.sessions.home import find_home
+
+
+def register(app: typer.Typer) -> None:
+    """Declare the verb."""
+
+    @app.command()
+    def start(
+        context: typer.Context,
+        number: str = typer.Argument(None, help="A WhatsApp number; learnt from the account where none is known."),
+        link_with: str = typer.Option("qr", "--link-with", metavar="qr|code", help="How to link where it must be."),
+        no_link: bool = typer.Option(False, "--no-link", help="Never show a code."),
+        headful: bool = typer.Option(False, "--headful", help="Show the browser's window."),
+        engine: str = typer.Option("selenium", "--engine", metavar="selenium|undetected", help="Which driver."),
+        once: bool = typer.Option(False, "--once", help="Leave as soon as the login is saved."),
+        keep_browser: bool = typer.Option(False, "--keep-browser", help="Leave the browser running."),
+        timeout: float = typer.Option(120, "--timeout", metavar="S", help="Seconds to ready; stands still at a code."),
+        qr_timeout: float = typer.Option(0, "--qr-timeout", metavar="S", help="Seconds for linking; 0 is for ever."),
+        qr_file: Path = typer.Option(None, "--qr-file", metavar="PNG", help="Write the code there too."),
+        max_generations: int = typer.Option(3, "--max-generations", help="How many backups may be tried."),
+        backup_every: str = typer.Option("6h", "--backup-every", metavar="AGE", help="0 is never."),
+        takeover: bool = typer.Option(False, "--takeover", help="Take over from another computer."),
+        watch: list[Path] = typer.Option(
+            None, "--watch", metavar="PATH", help="With -- COMMAND…: run a bot beside, anew on a change there."
+        ),
+        hung_after: float = typer.Option(10, "--hung-after", metavar="S", help="No sign of life: a new browser."),
+        signals: Path = typer.Option(None, "--signals", metavar="JSON", help="Selectors laid over the built-in ones."),
+        sandbox: bool = typer.Option(False, "--sandbox", help="Use the stand-in for WhatsApp Web."),
+    ) -> None:
+        """Attach to the running browser, open the saved profile, restore a backup, or link; then stay.
+
+        With --watch and a command after -- that bot runs beside, and is started anew when its sources change.
+        """
+        console = context.obj.console
+        for name, value, allowed in (
+            ("--link-with", link_with, ("qr", "code")),
+            ("--engine", engine, ("selenium", "undetected")),
+        ):
+            if value not in allowed:
+                raise Misused(f"{name} is {' or '.join(allowed)}, not {value!r}", "linda start --help")
+        if timeout <= 0 or hung_after <= 0 or qr_timeout < 0 or max_generations < 0:
+            raise Misused("a time or a count is too small", "linda start --help")
+        home = find_home(context.obj.home).home
+        with ExitStack() as around:
+            story = around.enter_context(Story(console, qr_file))
+            bot = None
+            if watch or context.obj.bot is not None:
+                from linda_cli.lifecycle.bot import Wanted
+
+                bot = Wanted.checked(context.obj.bot, watch or (), console.spelled, story.bot_said)
+            browser_args: Sequence[str] = ()
+            if sandbox:
+                from linda_cli.sandbox.beside import stand_in
+
+                home = home.sandbox()
+                browser_args = around.enter_context(stand_in(home.sandbox_server, keep=keep_browser))
+            run = prepare(
+                home,
+                number,
+                story,
+                browser_args=browser_args,
+                beside=bot,
+                link_with=link_with,
+                no_link=no_link,
+                headful=headful,
+                engine=engine,
+                once=once,
+                keep_browser=keep_browser,
+                timeout=timeout,
+                qr_timeout=qr_timeout,
+                qr_file=qr_file,
+                max_generations=max_generations,
+                backup_every=parse_age(backup_every),
+                takeover=takeover,
+                hung_after=hung_after,
+                signals=signals,
+                can_show=console.json or qr_file is not None or sys.stderr.isatty() or sys.stdout.isatty(),
+            )
+            around.enter_context(stopping_on_signals(run))
+            try:
+                run.execute()
+            except LindaError as problem:
+                problem.facts.setdefault("session", run.number)
+                raise

@@ -1,0 +1,123 @@
+"""The voice: every byte that a person or a script reads. The only importer of rich and of qrcode.
+
+stdout is the answer, stderr the talk. No colour, spinner or box where stdout is not a terminal or ``NO_COLOR`` is set.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TextIO
+
+from linda_cli.errors import AnswerNeeded, LindaError
+
+
+class Told(Protocol):
+    """An event of a run, by the names it has in ``lifecycle``."""
+
+    @property
+    def event(self) -> str: ...
+    @property
+    def session(self) -> str | None: ...
+    @property
+    def at(self) -> str: ...
+    @property
+    def elapsed_ms(self) -> int: ...
+    @property
+    def facts(self) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """How to speak in this process. ``json``: one JSON value (or one per line) on stdout and no talk."""
+
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+    @property
+    def fancy(self) -> bool:
+        """Whether colour and redrawing are welcome."""
+        return (
+            not self.json
+            and sys.stdout.isatty()
+            and sys.stderr.isatty()
+            and not os.environ.get("NO_COLOR")
+            and os.environ.get("TERM") not in (None, "", "dumb")
+        )
+
+    def answer(self, value: object, text: str = "") -> None:
+        """Give the answer: as JSON where that was asked for, else ``text``."""
+        if self.json:
+            self.line(value)
+        elif text:
+            put(sys.stdout, f"{text}\n")
+
+    def line(self, value: object) -> None:
+        """One JSON object on a line of its own."""
+        from linda_cli.console.jsonable import spelled
+
+        put(sys.stdout, f"{spelled(value)}\n")
+
+    def event(self, told: Told) -> None:
+        """One event of a run on a line of its own."""
+        put(sys.stdout, f"{self.spelled(told)}\n")
+
+    @staticmethod
+    def spelled(told: Told) -> str:
+        """One event as a line of JSON."""
+        from linda_cli.console.jsonable import spelled
+
+        facts = {"event": told.event, "session": told.session, "at": told.at, "elapsedMs": told.elapsed_ms}
+        return spelled({**facts, **told.facts})
+
+    def talk(self, text: str) -> None:
+        """Say something that is not the answer."""
+        if not self.quiet and not self.json:
+            put(sys.stderr, f"{clean(text)}\n")
+
+    def error(self, problem: LindaError, code: int) -> None:
+        """Say why it did not work, and what may help."""
+        if self.json:
+            self.line({"error": told(problem, code)})
+            return
+        put(sys.stderr, f"linda: {clean(problem.message)}\n")
+        if problem.hint:
+            put(sys.stderr, f"  try: {clean(problem.hint)}\n")
+
+    def ask(self, question: str, yes: bool) -> bool:
+        """Ask on a terminal; ``yes`` has answered already. Raises ``AnswerNeeded`` where nobody can be asked."""
+        if yes:
+            return True
+        if self.json or not sys.stdin.isatty() or not sys.stderr.isatty():
+            raise AnswerNeeded(f"{question} There is no terminal to answer on", "the same command with --yes")
+        put(sys.stderr, f"{clean(question)} [y/N] ")
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def told(problem: LindaError, code: int) -> dict[str, Any]:
+    """A failure as JSON spells it."""
+    return {"code": code, "name": problem.name, "message": problem.message, "hint": problem.hint}
+
+
+def clean(text: str) -> str:
+    """Text without control characters: a file's name must not speak to the terminal."""
+    return "".join(
+        one if one.isprintable() or one == "\n" else ascii(one)[1:-1]
+        for one in text.encode("utf-8", "replace").decode()
+    )
+
+
+def put(stream: TextIO, text: str) -> None:
+    """Write and flush. A reader that has gone away is no failure of ours."""
+    try:
+        stream.write(text)
+        stream.flush()
+    except UnicodeEncodeError:
+        stream.write(text.encode("ascii", "replace").decode())
+        stream.flush()
+    except BrokenPipeError:
+        # Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,0 +1,1 @@
+"""One run of one session: up the ladder, stay, leave; what happens is told by callback."""

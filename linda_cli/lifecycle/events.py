@@ -1,0 +1,41 @@
+"""What a run tells: one value per event, the same for the terminal, for JSON lines and for a server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from linda_cli.sessions.clock import iso, now_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """``at`` ISO 8601 UTC; ``elapsed_ms`` since the process began; ``facts`` by the contract's names."""
+
+    event: str
+    session: str | None
+    at: str
+    elapsed_ms: int
+    facts: Mapping[str, Any]
+
+
+OnEvent = Callable[[Event], None]
+
+
+def process_age_ms() -> int:
+    """Milliseconds since this process was started, Python's own start-up included."""
+    try:
+        # Field 22 of /proc/self/stat: start in clock ticks since boot, as CLOCK_BOOTTIME counts.
+        with open("/proc/self/stat", encoding="ascii") as file:
+            ticks = int(file.read().rsplit(") ", 1)[1].split()[19])
+        # Ticks are 10 ms; sysconf would say the same on every Linux that Python supports.
+        return max(0, round(time.clock_gettime(time.CLOCK_BOOTTIME) * 1000) - ticks * 10)
+    except (OSError, ValueError, IndexError, AttributeError):
+        return round(time.process_time() * 1000)
+
+
+def event(name: str, session: str | None, facts: Mapping[str, Any]) -> Event:
+    """An event of this moment."""
+    return Event(name, session, iso(now_ms()), process_age_ms(), facts)

@@ -1,0 +1,148 @@
+"""One browser that is up on a profile, its WhatsApp tab watched, its Selenium driver attached."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from linda_cli.browser import attach, close, driver, launch, warm
+from linda_cli.browser.binaries import find_driver
+from linda_cli.browser.devtools import DevTools, Tab, pages
+from linda_cli.browser.launch import Running
+from linda_cli.errors import BrowserFailed, LindaError
+from linda_cli.whatsapp.page import ORIGIN, URL
+from linda_cli.whatsapp.signals import Signals
+from linda_cli.whatsapp.state import PageState
+from linda_cli.whatsapp.watch import Watch
+
+if TYPE_CHECKING:
+    from linda_cli.browser.driver import WebDriver
+
+Tell = Callable[["Live", PageState], None]
+
+
+class Live:
+    """A running browser. ``tell`` hears every change of the page, from another thread, together with this object."""
+
+    def __init__(
+        self, running: Running, devtools: DevTools, signals: Signals, tell: Tell, undetected: Path | None = None
+    ) -> None:
+        self.running = running
+        self.signals = signals
+        self._devtools = devtools
+        # Where the other engine keeps its patched driver; None is plain Selenium.
+        self._undetected = undetected
+        self._driver: WebDriver | None = None
+        self._problem: LindaError | None = None
+        self.tab = _whatsapp_tab(devtools)
+        self._attaching = threading.Thread(target=self._attach, name="selenium", daemon=True)
+        self._attaching.start()
+        self.watch = Watch(self.tab, signals, lambda state: tell(self, state))
+        self.watch.start()
+
+    @property
+    def address(self) -> str:
+        """``127.0.0.1:<port>``."""
+        return self.running.port.address
+
+    @property
+    def driver(self) -> WebDriver:
+        """Selenium on this browser; attached again where its driver has died. Raises ``BrowserFailed``."""
+        self._attaching.join()
+        if self._driver is not None and self._driver.service.process is not None:
+            if self._driver.service.process.poll() is None:
+                return self._driver
+            self._driver = None
+        if self._driver is None and (self._problem is None or isinstance(self._problem, BrowserFailed)):
+            self._attach()
+        if self._driver is None:
+            raise self._problem or BrowserFailed("ChromeDriver could not attach", "chromedriver --version")
+        return self._driver
+
+    def _attach(self) -> None:
+        self._problem = None
+        try:
+            binary = find_driver()
+            if self._undetected is not None:
+                from linda_cli.browser.undetected import patched_driver
+
+                binary = patched_driver(binary, self._undetected)
+            self._driver = driver.attach(binary, self.running.port, self.tab.target)
+        except LindaError as problem:
+            self._problem = problem
+
+    def reload(self, url: str = URL) -> None:
+        """Load the page anew; the address goes back to the plain one, a logout's parameters must not stay in it."""
+        with contextlib.suppress(OSError, TimeoutError):
+            self.tab.call("Page.navigate", url=url)
+
+    def version(self) -> str:
+        """What the browser says of itself, as in ``156.0.8078.79``."""
+        product = str(self._devtools.call("Browser.getVersion")["product"])
+        return product.rpartition("/")[2]
+
+    def detach(self) -> None:
+        """Let go of the browser; it stays as it is."""
+        self._attaching.join(10)
+        if self._driver is not None:
+            driver.detach(self._driver)
+            self._driver = None
+        self._devtools.close()
+
+    def close(self) -> bool:
+        """End the browser and wait until it has gone. True when it flushed everything."""
+        self._attaching.join(10)
+        try:
+            return close.close(self.running, self._devtools)
+        finally:
+            self.detach()
+
+
+def bring_up(starting: launch.Starting, interrupted: Callable[[], bool], **rest: Any) -> Live | None:
+    """Wait for a browser that was started and watch its page; None where ``interrupted``."""
+    warm.up()
+    running = launch.await_port(starting, interrupted=interrupted)
+    if running is None:
+        return None
+    devtools = attach.connect(running)
+    if devtools is None:
+        close.close(running)
+        raise BrowserFailed("the browser started and its debugging port does not answer", f"cat {starting.log}")
+    return Live(running, devtools, **rest)
+
+
+def take_up(profile: Path, **rest: Any) -> Live | None:
+    """Attach to the browser of ours that runs on the profile; None where there is none that answers."""
+    running = attach.find(profile)
+    devtools = attach.connect(running, 5.0) if running is not None else None
+    if running is None or devtools is None:
+        return None
+    try:
+        return Live(running, devtools, **rest)
+    except (OSError, TimeoutError):
+        devtools.close()
+        return None
+
+
+def _whatsapp_tab(devtools: DevTools) -> Tab:
+    """The tab with WhatsApp Web. A second one would starve the first, so the others of its kind are closed."""
+    there = pages(devtools)
+    deadline = time.monotonic() + 2.0
+    while not there and time.monotonic() < deadline:
+        # The port opens some milliseconds before the first tab is there.
+        time.sleep(0.005)
+        there = pages(devtools)
+    ours = [one for one in there if str(one.get("url", "")).startswith(ORIGIN)]
+    chosen = ours[0] if ours else (there[0] if there else None)
+    if chosen is None:
+        target = str(devtools.call("Target.createTarget", url=URL)["targetId"])
+    else:
+        target = str(chosen["targetId"])
+    for extra in ours[1:]:
+        with contextlib.suppress(OSError, TimeoutError):
+            devtools.call("Target.closeTarget", targetId=str(extra["targetId"]))
+    return Tab(devtools, target)
