@@ -1,0 +1,18 @@
+"""The short form of the scripted day; ``make chaos`` has the long one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chaos import day
+
+
+def test_a_day_of_random_faults_needs_one_linking_after_the_one_logout(tmp_path: Path) -> None:
+    """Network drops, killed browsers and drivers, crashed pages, 401s, other windows: no code, every outage ends."""
+    figures = day.run(seed=20261121, seconds=40, faults=12)
+    assert figures.broken == []
+    assert figures.faults >= 5
+    assert figures.codes_before == 0
+    assert figures.linkings_after == 1
+    assert figures.disconnected >= figures.reconnected
+    assert figures.memory_last < 80

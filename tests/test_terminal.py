@@ -1,0 +1,132 @@
+"""What a person sees: the code on a real terminal, read back by a reader of QR codes."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.conftest import needs
+from tests.linda import COMMAND, NUMBER, World
+from tests.terminal import Terminal, codes_in, codes_on
+
+pytestmark = needs("tmux", "zbarimg")
+
+BLOCKS = re.compile("[▀▄█]")
+CAPTION = re.compile(r"code (\d+): scan it with .* a new one in (\d+) s")
+PRINTED = re.compile(r"code (\d+): scan it with .* within (\d+) s")
+
+
+def start(world: World, *words: str) -> list[str]:
+    return [*COMMAND, "--home", str(world.home), "start", "--sandbox", *words]
+
+
+def test_the_code_is_read_off_the_terminal_and_gone_after_the_scan(world: World, tmp_path: Path) -> None:
+    with Terminal(start(world, "--once")) as terminal:
+        terminal.wait_for("a new one in 5")
+        first = terminal.text()
+        assert codes_on(terminal.screen(), tmp_path) == [world.phone.status()["code"]]
+        seconds = CAPTION.findall(first)[0][1]
+        later = terminal.wait_for(lambda text: CAPTION.findall(text)[0][1] < seconds)
+        assert len(CAPTION.findall(later)) == 1
+        # Another window beside this one: the code stands there once, whole, as before.
+        terminal.resize(80, 44)
+        time.sleep(1.5)
+        assert codes_on(terminal.screen(), tmp_path) == [world.phone.status()["code"]]
+        assert len(CAPTION.findall(terminal.text())) == 1
+        world.phone.scan(NUMBER)
+        terminal.wait_for("saved as backup-")
+        assert terminal.exit_code() == 0
+        left = terminal.text(all_of_it=True)
+    assert not BLOCKS.search(left)
+    assert "code 1" not in left
+    assert "971505760056 is ready after" in left
+
+
+def test_a_new_code_takes_the_place_of_the_old_one(make_world: Callable[..., World], tmp_path: Path) -> None:
+    world = make_world(first_code=2.5, next_code=3)
+    with Terminal(start(world)) as terminal:
+        for attempt in (1, 2, 3):
+            text = terminal.wait_for(f"code {attempt}: scan")
+            assert len(CAPTION.findall(text)) == 1
+            assert codes_on(terminal.screen(), tmp_path) == [world.phone.status()["code"]]
+        whole = terminal.text(all_of_it=True)
+        assert [attempt for attempt, _ in CAPTION.findall(whole)] == ["3"]
+        terminal.type("C-c")
+        assert terminal.exit_code() == 0
+        assert not BLOCKS.search(terminal.text(all_of_it=True))
+
+
+def test_a_terminal_that_is_too_small_gets_each_code_once_and_whole(
+    make_world: Callable[..., World], tmp_path: Path
+) -> None:
+    world = make_world(first_code=3, next_code=60)
+    with Terminal(start(world), columns=80, lines=24) as terminal:
+        terminal.wait_for("code 1: scan")
+        first = world.phone.status()["code"]
+        assert codes_on(terminal.screen(all_of_it=True), tmp_path) == [first]
+        terminal.wait_for("code 2: scan")
+        second = world.phone.status()["code"]
+        time.sleep(1.2)
+        whole = terminal.screen(all_of_it=True)
+    assert sorted(codes_on(whole, tmp_path)) == sorted([first, second])
+    assert [attempt for attempt, _ in PRINTED.findall(whole)] == ["1", "2"]
+
+
+def test_no_colour_means_none(world: World) -> None:
+    with Terminal(start(world), NO_COLOR="1") as terminal:
+        terminal.wait_for("code 1: scan")
+        screen = terminal.screen(all_of_it=True)
+    assert "\x1b" not in screen
+    assert "▀▀▀▀▀▀▀" in screen
+
+
+def test_a_run_without_a_terminal_speaks_plainly(world: World, tmp_path: Path) -> None:
+    """And the code goes into a picture for the owner's eyes alone, which does not outlive it."""
+    picture = tmp_path / "code.png"
+    with world.linda.start("--once", "--qr-file", str(picture)) as run:
+        told = run.wait_for("qr")
+        assert codes_in(picture) == [told["qr"]]
+        assert stat.S_IMODE(picture.stat().st_mode) == 0o600
+        assert picture.stat().st_uid == os.geteuid()
+        world.phone.scan(NUMBER, qr=told["qr"])
+        run.wait_for("ready")
+        assert not picture.exists()
+        run.wait_for("stopped")
+    assert [one.name for one in tmp_path.glob(".code.png*")] == []
+    for words in (["info", NUMBER], ["info"], ["backup", NUMBER], ["--help"], ["start", "--help"], ["cleanup"]):
+        done = world.linda.run(*words)
+        assert done.code == 0
+        assert "\x1b" not in done.out + done.err
+        assert not re.search("[─│╭╮╰╯┃━]", done.out + done.err), words
+
+
+def test_a_picture_that_linda_did_not_make_is_left_alone(linked: World, tmp_path: Path) -> None:
+    picture = tmp_path / "holiday.png"
+    picture.write_bytes(b"sun and sea")
+    with linked.linda.start(NUMBER, "--once", "--qr-file", str(picture)) as run:
+        run.wait_for("stopped")
+        assert run.all("qr") == []
+    assert picture.read_bytes() == b"sun and sea"
+
+
+def test_clear_asks_and_no_leaves_everything(linked: World) -> None:
+    before = linked.linda.info()
+    command = [*COMMAND, "--home", str(linked.inner), "clear", NUMBER]
+    for answer in ("n", "Enter", "C-c", "C-d"):
+        with Terminal(command) as terminal:
+            terminal.wait_for(f"Forget the login of {NUMBER}? [y/N]")
+            terminal.type(answer)
+            if answer == "n":
+                terminal.type("Enter")
+            assert terminal.exit_code() == 130
+    assert linked.linda.info() == before
+    with Terminal(command) as terminal:
+        terminal.wait_for("[y/N]")
+        terminal.type("y", "Enter")
+        assert terminal.exit_code() == 0
+        assert f"undo: linda restore {NUMBER} --from" in terminal.text()
+    assert linked.linda.info()["verdict"] == "cleared"
