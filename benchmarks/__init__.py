@@ -1,0 +1,1 @@
+"""Every figure that the docs name, measured side by side in one run: ``make bench``."""
