@@ -4,7 +4,10 @@ The core raises them; the doors (``app`` for the shell, later ``server`` for HTT
 
 LindaError
 ├── Failed                  it was tried and did not work
-│   └── HomeUnusable        the home cannot be written, or cannot be a home at all
+│   ├── HomeUnusable        the home cannot be written, or cannot be a home at all
+│   ├── NotAuthenticated    the server does not know who asks
+│   ├── NotAllowed          the server knows, and this one may not
+│   └── TooManyTries        asked for too often
 ├── Misused                 what was asked for makes no sense
 │   ├── BadNumber           not a WhatsApp number
 │   ├── AmbiguousSession    several sessions, and none was named
@@ -60,6 +63,18 @@ class Failed(LindaError):
 
 class HomeUnusable(Failed):
     """The home cannot be written, is a file, or cannot be made."""
+
+
+class NotAuthenticated(Failed):
+    """No token, or one that is expired, forged or of no use."""
+
+
+class NotAllowed(Failed):
+    """Who asked is known and may not."""
+
+
+class TooManyTries(Failed):
+    """Asked for too often; the fact ``retryAfter`` says in how many seconds it may be asked again."""
 
 
 class Misused(LindaError):

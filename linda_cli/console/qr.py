@@ -37,6 +37,16 @@ def lines(text: str, *, colour: bool) -> list[str]:
 def write_png(text: str, path: Path) -> None:
     """Write the code as a picture, for the owner's eyes only; whole or not at all."""
     import os
+
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "wb") as out:
+        out.write(png(text))
+    fresh.replace(path)
+
+
+def png(text: str) -> bytes:
+    """The code as a picture, eight pixels to a module."""
     import struct
     import zlib
 
@@ -49,9 +59,4 @@ def write_png(text: str, path: Path) -> None:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     header = struct.pack(">IIBBBBB", width, len(rows) * scale, 8, 0, 0, 0, 0)
-    picture = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(handle, "wb") as out:
-        out.write(picture)
-    fresh.replace(path)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")

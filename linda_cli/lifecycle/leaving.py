@@ -17,7 +17,8 @@ def leave(run: Run) -> None:
     if run.bot is not None:
         # Before the browser: a bot must not see it go.
         run.bot.end()
-    kept = run.options.keep_browser and run.live is not None and run.was_ready
+    wanted = run.options.keep_browser if run.keep_browser is None else run.keep_browser
+    kept = wanted and run.live is not None and run.was_ready
     failing = sys.exc_info()[0] is not None
     if kept and run.live is not None:
         run.live.detach()

@@ -54,7 +54,10 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
+    """``keep_browser`` None: as the run's options have it."""
+
     reason: str
+    keep_browser: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class Run:
     profile: Path = field(default_factory=Path)
     live: Live | None = None
     stop_reason: str | None = None
+    keep_browser: bool | None = None
     began_ms: int = field(default_factory=now_ms)
     was_ready: bool = False
     saved: bool = False
@@ -94,9 +98,9 @@ class Run:
 
     # -- from outside, any thread, signal handlers too
 
-    def stop(self, reason: str) -> None:
-        """Ask the run to end."""
-        self.inbox.put(Stop(reason))
+    def stop(self, reason: str, *, keep_browser: bool | None = None) -> None:
+        """Ask the run to end; ``keep_browser`` overrules its options."""
+        self.inbox.put(Stop(reason, keep_browser))
 
     def wake(self) -> None:
         """Make the run look again at what it waits for."""
@@ -138,7 +142,7 @@ class Run:
             except queue.Empty:
                 return None
             if isinstance(message, Stop):
-                self.stop_reason = message.reason
+                self._obey(message)
                 raise Stopped
             if isinstance(message, Wake):
                 return None
@@ -151,9 +155,13 @@ class Run:
             while True:
                 message = self.inbox.get_nowait()
                 if isinstance(message, Stop):
-                    self.stop_reason = message.reason
+                    self._obey(message)
                     return True
         return self.stop_reason is not None
+
+    def _obey(self, stop: Stop) -> None:
+        self.stop_reason = stop.reason
+        self.keep_browser = stop.keep_browser
 
     def heard(self, live: Live, state: PageState) -> None:
         """Called from the browser's thread."""

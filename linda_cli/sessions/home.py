@@ -8,6 +8,7 @@
            .session-cache/quarantine-<number>-<ms>/  put aside
            .session-cache/forgotten-<number>.json    since when older logins must not come back by themselves
            session-state.json
+           linda.db                                  the accounts of linda serve
            logs/                                     the story of each session, and the browser's last words
            .sandbox/                                 the home of sandbox runs
 """
@@ -76,7 +77,8 @@ class Home:
             return (f"{self.root}/",)
         folders = (self.sessions, self.cache, self.logs, self.root / ".sandbox")
         state = self.state_file
-        return (*(f"{folder}/" for folder in folders), str(state), str(state.with_name(f".{state.name}")))
+        files = (state, state.with_name(f".{state.name}"), self.database)
+        return (*(f"{folder}/" for folder in folders), *map(str, files))
 
     @property
     def is_sandbox(self) -> bool:
@@ -90,6 +92,11 @@ class Home:
     @property
     def browser_facts(self) -> Path:
         return self.cache / "browser.json"
+
+    @property
+    def database(self) -> Path:
+        """Of the server's accounts."""
+        return self.root / "linda.db"
 
     @property
     def drivers(self) -> Path:
