@@ -43,7 +43,7 @@ _CODES_HELP = (
     "18 passkey required, 19 another account was linked, 70 a bug, 130 interrupted."
 )
 
-VERBS = ("start", "stop", "info", "backup", "restore", "clear", "cleanup", "logs", "sandbox")
+VERBS = ("start", "stop", "info", "backup", "restore", "clear", "cleanup", "logs", "serve", "token", "sandbox")
 
 
 def exit_code(problem: BaseException) -> int:

@@ -1,0 +1,77 @@
+"""``linda serve``: many accounts in one process, over REST, Socket.IO and a web page."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+
+import typer
+
+from linda_cli.errors import Failed
+from linda_cli.sessions.clock import parse_age
+from linda_cli.sessions.home import find_home
+
+
+def register(app: typer.Typer) -> None:
+    """Declare the verb."""
+
+    @app.command()
+    def serve(
+        context: typer.Context,
+        host: str = typer.Option("127.0.0.1", "--host", help="Where to listen; beyond loopback needs JWT_SECRET."),
+        port: int = typer.Option(8350, "--port", help="0 takes a free one."),
+        restore_after: float = typer.Option(5, "--restore-after", metavar="S", help="Seconds to the restoration."),
+        at_once: int = typer.Option(2, "--at-once", metavar="N", help="Accounts that come up side by side."),
+        timeout: float = typer.Option(120, "--timeout", metavar="S", help="For an account to become ready."),
+        qr_timeout: float = typer.Option(300, "--qr-timeout", metavar="S", help="For a linking; 0 is for ever."),
+        backup_every: str = typer.Option("6h", "--backup-every", metavar="AGE", help="0 is never."),
+        cleanup_every: str = typer.Option("10m", "--cleanup-every", metavar="AGE", help="Retention and leftovers."),
+        stop_within: float = typer.Option(60, "--stop-within", metavar="S", help="For all browsers to close."),
+        keep_browsers: bool = typer.Option(False, "--keep-browsers", help="Leave them running; the next attaches."),
+        takeover: bool = typer.Option(False, "--takeover", help="Take over from another computer."),
+        linkings: int = typer.Option(10, "--linkings", metavar="N", help="A user's tries in ten minutes; 0: any."),
+        origin: list[str] = typer.Option(None, "--origin", metavar="URL", help="A page elsewhere that may ask."),
+        allowed_host: list[str] = typer.Option(None, "--allowed-host", metavar="NAME", help="What it is called too."),
+        webhook_to: list[str] = typer.Option(
+            None, "--webhook-to", metavar="NETWORK", help="Inside, and webhooks may go there."
+        ),
+        sandbox: bool = typer.Option(False, "--sandbox", help="Use the stand-in for WhatsApp Web."),
+    ) -> None:
+        """Keep many accounts up: REST, Socket.IO, a web page. Restores every valid session by itself."""
+        try:
+            from linda_cli.server.serve import serve as run_server
+            from linda_cli.server.settings import Settings
+        except ModuleNotFoundError as missing:
+            raise Failed(f"linda serve needs {missing.name}", "pip install 'linda-cli[server]'") from None
+        from linda_cli.console.service import Service
+
+        console = context.obj.console
+        home = find_home(context.obj.home).home
+        with ExitStack() as around:
+            browser_args: tuple[str, ...] = ()
+            if sandbox:
+                from linda_cli.sandbox.beside import stand_in
+
+                home = home.sandbox()
+                browser_args = tuple(around.enter_context(stand_in(home.sandbox_server, keep=keep_browsers)))
+            settings = Settings(
+                host=host,
+                port=port,
+                database_url=os.environ.get("LINDA_DATABASE_URL") or None,
+                jwt_secret=os.environ.get("JWT_SECRET") or None,
+                restore_after=restore_after,
+                at_once=at_once,
+                timeout=timeout,
+                qr_timeout=qr_timeout,
+                backup_every=parse_age(backup_every),
+                cleanup_every=parse_age(cleanup_every),
+                stop_within=stop_within,
+                keep_browsers=keep_browsers,
+                takeover=takeover,
+                linkings=linkings,
+                origins=tuple(origin or ()),
+                hosts=tuple(allowed_host or ()),
+                webhook_networks=tuple(webhook_to or ()),
+                browser_args=browser_args,
+            )
+            run_server(home, settings, Service(console))

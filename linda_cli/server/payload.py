@@ -1,0 +1,20 @@
+"""Values as answers: the contract's JSON shapes, ``"version": 1`` first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from linda_cli.console.jsonable import jsonable
+from linda_cli.lifecycle.events import Event
+
+
+def answer(value: object = None, /, **fields: object) -> dict[str, Any]:
+    """A value of the store or of the desk, and named fields beside it, as the command line would print it."""
+    told = jsonable(value) if value is not None else {}
+    return {"version": 1, **told, **{name: jsonable(one) for name, one in fields.items()}}
+
+
+def of_event(told: Event) -> dict[str, Any]:
+    """The command line's event object."""
+    facts = {"event": told.event, "session": told.session, "at": told.at, "elapsedMs": told.elapsed_ms}
+    return {"version": 1, **facts, **jsonable(told.facts)}
