@@ -97,11 +97,11 @@ class SandboxLinda(Linda):
 class Started:
     """A ``linda start`` that runs; leaving the block ends it, with whatever it started."""
 
-    def __init__(self, command: list[str], environ: dict[str, str]) -> None:
+    def __init__(self, command: list[str], environ: dict[str, str], stdin: int = subprocess.DEVNULL) -> None:
         self.began = time.monotonic()
         self.process = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

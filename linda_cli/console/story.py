@@ -109,6 +109,8 @@ def retold(line: Mapping[str, Any], *, verbose: bool = False) -> str:
         words = "a pairing code was shown"
     elif name == "error":
         words = f"ended: {line.get('message')}"
+    elif name == "session_restoration_failed":
+        words = f"was not restored: {line.get('reason')}"
     else:
         try:
             words = _words(name, line, line.get("session"), int(line.get("elapsedMs") or 0), verbose)

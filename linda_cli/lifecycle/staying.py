@@ -267,10 +267,11 @@ def _say_logged_out(run: Run, state: PageState) -> None:
 
 def _link_again(run: Run) -> None:
     options = run.options
-    if options.no_link or not options.can_show:
+    unwanted = options.no_link or not options.link_again
+    if unwanted or not options.can_show:
         raise LoggedOut(
             f"{run.number} was logged out, and "
-            + ("linking was not wanted" if options.no_link else "there is nowhere to show a code"),
+            + ("linking was not wanted" if unwanted else "there is nowhere to show a code"),
             f"linda start {run.number} --qr-file qr.png",
             session=run.number,
         )

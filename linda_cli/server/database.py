@@ -62,7 +62,12 @@ def _sqlite(url: Any) -> Engine:
 def _other(url: Any) -> Engine:
     arguments: dict[str, Any] = {}
     if url.get_backend_name() == "postgresql":
-        arguments = {"connect_timeout": _PATIENCE, "options": f"-c statement_timeout={_PATIENCE * 1000}"}
+        # A database made in the C locale has no encoding of its own, and would answer in bytes.
+        arguments = {
+            "connect_timeout": _PATIENCE,
+            "client_encoding": "utf8",
+            "options": f"-c statement_timeout={_PATIENCE * 1000}",
+        }
     # A server that was restarted is noticed before a connection to it is used.
     return create_engine(url, pool_pre_ping=True, pool_timeout=_PATIENCE, connect_args=arguments)
 

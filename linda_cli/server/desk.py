@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from linda_cli.console.story import retold
 from linda_cli.errors import BackupNotFound, Failed, InUse, NotFound
 from linda_cli.lifecycle.store import store_at
 from linda_cli.server.accounts import Account, Accounts, SessionData
@@ -107,10 +108,10 @@ class Desk:
         return store.restorable(account.client_id).backups if verify else store.info(account.client_id).backups
 
     def story(self, caller: Caller, number: str, most: int) -> list[dict[str, Any]]:
-        """The last events that were kept of the account, oldest first."""
+        """The last events that were kept of the account, oldest first, each with its line for a person in ``words``."""
         account = self.account(caller, number)
         lines = list(story_log.read(self.fleet.home.session_log(account.client_id)))
-        return lines[-most:]
+        return [{**one, "words": retold(one).partition(" ")[2].partition(" ")[2]} for one in lines[-most:]]
 
     # -- acting
 

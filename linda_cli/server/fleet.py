@@ -87,7 +87,7 @@ class Fleet:
             engine=settings.engine,
             pace=settings.pace,
             # After a logout nobody may be looking: whoever wants to link again asks for it.
-            can_show=False,
+            link_again=False,
             driver_at_once=False,
         )
 

@@ -44,6 +44,7 @@ class Keeper:
         self._link: str | None = None
         self._asked: str | None = None
         self._said_stopped = False
+        self._was_ready = False
         self._stopping: str | None = None
         self._keep_browser = False
         self._wake = threading.Event()
@@ -112,7 +113,7 @@ class Keeper:
                 problem = self._one_run()
                 if problem is None:
                     return
-                was_ready = self.view.ready is not None
+                was_ready = self._was_ready
                 if was_ready and time.monotonic() - began > self._pace.stable:
                     backoff.retries = 0
                 if isinstance(problem, _TO_LINK) and self._link is not None and not was_ready:
@@ -142,6 +143,7 @@ class Keeper:
                 return None
             # What a person wished counts for one try: what comes after it happens while nobody looks.
             self._asked, self._link = self._link, None
+            self._was_ready = False
             self.view = replace(self.view, status=AUTHENTICATING, ready=None)
         try:
             run = self._make_run(self.number, self._heard, self._asked)
@@ -164,6 +166,7 @@ class Keeper:
     def _heard(self, told: Event) -> None:
         self.view = after(self.view, told)
         self._said_stopped = told.event == "stopped"
+        self._was_ready = self._was_ready or told.event == "ready"
         self._tell(told)
         if told.event == "ready":
             if told.facts.get("isRestored"):
@@ -171,11 +174,13 @@ class Keeper:
             self._settle(True)
 
     def _say_failed(self, problem: errors.LindaError, pause: float | None) -> None:
+        if self._was_ready and isinstance(problem, errors.LoggedOut):
+            return  # its event has said all there is to say
         facts: dict[str, Any] = {"name": problem.name, "hint": problem.hint}
         if pause is not None:
             facts["retryIn"] = round(pause, 1)
-        name = "session_restoration_failed" if self._asked is None else "error"
-        key = "reason" if self._asked is None else "message"
+        silent = self._asked is None and not self._was_ready
+        name, key = ("session_restoration_failed", "reason") if silent else ("error", "message")
         told = event(name, self.number, {key: problem.message, **facts})
         self.view = after(self.view, told)
         self._tell(told)

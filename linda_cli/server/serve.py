@@ -82,7 +82,8 @@ def _serve(home: Home, settings: Settings, tell: Tell, listening: socket.socket)
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
                 runner.run(_run(parts, listening, fleet, tell))
         finally:
-            webhooks.close()
+            # What the stopping itself had to tell should still get there.
+            webhooks.close(within=3.0)
             recorder.flush()
             engine.dispose()
 

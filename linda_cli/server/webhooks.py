@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import ipaddress
@@ -81,10 +82,14 @@ class _Line:
                 return
             except queue.Full:
                 self.dropped += 1
-                try:
+                with contextlib.suppress(queue.Empty):
                     self._waiting.get_nowait()
-                except queue.Empty:
-                    continue
+                    self._waiting.task_done()
+
+    @property
+    def idle(self) -> bool:
+        """Whether all that was put here has been delivered or given up."""
+        return self._waiting.unfinished_tasks == 0
 
     def close(self) -> None:
         """Try no more."""
@@ -107,6 +112,7 @@ class _Line:
                     pause = min(2 * pause, self._pace.cap)
             else:
                 self.dropped += 1
+            self._waiting.task_done()
 
 
 class Webhooks:
@@ -167,8 +173,11 @@ class Webhooks:
     def _open(self, hook: Webhook, secret: str) -> None:
         self._lines[hook.id] = _Line(hook, secret, self._deliver, self._pace)
 
-    def close(self) -> None:
-        """Try no more; what still waits is lost."""
+    def close(self, within: float = 0.0) -> None:
+        """Try no more once all is delivered or ``within`` seconds are over; what still waits then is lost."""
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline and not all(line.idle for line in list(self._lines.values())):
+            time.sleep(0.02)
         for line in list(self._lines.values()):
             line.close()
 
