@@ -7,7 +7,12 @@ import subprocess
 from pathlib import Path
 
 FOLDER = Path(__file__).parent.parent / ".bench" / "npm"
-PINNED = {"nodemon": "3.1.14", "puppeteer-core": "24.43.1", "whatsapp-web.js": "1.34.7"}
+PINNED = {
+    "nodemon": "3.1.14",
+    "puppeteer-core": "24.43.1",
+    "socket.io-client": "4.8.1",
+    "whatsapp-web.js": "1.34.7",
+}
 
 
 def peers() -> Path | None:

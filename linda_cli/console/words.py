@@ -60,8 +60,13 @@ def _last_stop(state: Mapping[str, Any]) -> str | None:
 def _running(running: Any) -> str:
     if running is None:
         return "no"
-    by = f"by {running.by.command}, pid {running.by.pid}" if running.by else "kept, nobody watches it"
+    by = f"run by {_verb(running.by.command)}, pid {running.by.pid}" if running.by else "kept, nobody watches it"
     return f"browser pid {running.pid} at {running.debugger_address or '?'}, {running.memory_mb} MB; {by}"
+
+
+def _verb(command: str) -> str:
+    """``linda serve`` of ``linda serve --port 8351``: the rest is in the JSON."""
+    return clean(" ".join(command.split()[:2]))
 
 
 def backups(there: Iterable[Backup]) -> list[str]:

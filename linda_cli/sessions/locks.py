@@ -217,5 +217,9 @@ def _read_holder(handle: int) -> Holder | None:
 
 
 def command_line() -> str:
-    """This process's command as a person would have typed it."""
-    return " ".join(["linda", *sys.argv[1:]])[:200] if sys.argv else "linda"
+    """This process's command as a person could have typed it, the verb first: ``linda start --home DIR``."""
+    given = sys.argv[1:]
+    cut = 0
+    while cut < len(given) and given[cut].startswith("--"):
+        cut += 2 if given[cut] == "--home" else 1
+    return " ".join(["linda", *given[cut:], *given[:cut]])[:200]
