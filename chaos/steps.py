@@ -58,8 +58,8 @@ def copied(ready: Stage, place: Path, elsewhere: Path | None) -> Iterator[Home]:
                 shutil.rmtree(folder)
 
 
-def attempt(ready: Stage, home: Home, way: str, at: int) -> tuple[bool, list[str]]:
-    """Do the command with call ``at`` disturbed: (whether there was such a call, complaints)."""
+def disturb(ready: Stage, home: Home, way: str, at: int) -> tuple[int, str]:
+    """Do the command with call ``at`` disturbed, in a child: (how it ended, what it said)."""
     told, tell = os.pipe()
     child = os.fork()
     if child == 0:
@@ -69,7 +69,12 @@ def attempt(ready: Stage, home: Home, way: str, at: int) -> tuple[bool, list[str
     with os.fdopen(told, "rb") as words:
         said = words.read().decode()
     _, status = os.waitpid(child, 0)
-    code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+    return os.waitstatus_to_exitcode(status), said
+
+
+def attempt(ready: Stage, home: Home, way: str, at: int) -> tuple[bool, list[str]]:
+    """Do the command with call ``at`` disturbed: (whether there was such a call, complaints)."""
+    code, said = disturb(ready, home, way, at)
     if code == _FINISHED and said == "not reached":
         return False, []
     complaints = []

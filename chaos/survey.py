@@ -14,7 +14,7 @@ from linda_cli.sessions import manifest
 from linda_cli.sessions.backups import soundness
 from linda_cli.sessions.durable import hash_file
 from linda_cli.sessions.home import Home
-from linda_cli.sessions.login_files import Entry, fingerprint, login_files
+from linda_cli.sessions.login_files import DATABASE, LOCAL_STORAGE, Entry, fingerprint, login_files
 
 _LEFT_ALONE = re.compile(r"\.run-.*\.lock")
 
@@ -101,6 +101,11 @@ def leftovers(home: Home) -> list[str]:
         for name in sorted(os.listdir(folder)) if folder.is_dir() else ():
             if name.startswith(".") and name != ".session-cache" and not _LEFT_ALONE.fullmatch(name):
                 found.append(name)
+    for number in home.numbers_with_profile():
+        for store in (DATABASE, LOCAL_STORAGE):
+            inside = home.named_profile(number) / store
+            known = inside.is_dir() and not inside.is_symlink()
+            found += [f"{store}/{name}" for name in (os.listdir(inside) if known else ()) if name.startswith(".")]
     for backup in home.stamped("backup"):
         found += [f"{backup.name}/{name}" for name in os.listdir(home.at(backup)) if name.startswith(".")]
     return found
