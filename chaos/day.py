@@ -23,6 +23,7 @@ from pathlib import Path
 import psutil
 
 from chaos.figures import Figures
+from chaos.pieces import Piece
 from linda_cli.browser.attach import find
 from linda_cli.browser.devtools import DevTools, Tab, pages
 from linda_cli.browser.strays import drivers
@@ -288,12 +289,16 @@ def _words(process: psutil.Process) -> list[str]:
     return []
 
 
-def run(seed: int, seconds: float) -> Figures:
-    """A day as a part of the plan: 200 faults, or as many as the time allows."""
-    record = a_day(seed, seconds)
+def pieces(seed: int) -> list[Piece]:
+    """One day of 200 faults, or as many as the time allows."""
+    return [Piece("a day", _FAULTS, lambda until: _judged(seed, until))]
+
+
+def _judged(seed: int, until: float) -> Figures:
+    record = a_day(seed, until - time.monotonic())
     figures = Figures(planned=_FAULTS)
     figures.tried["faults of a day, each with a way back"] = figures.ran = record.faults
-    figures.tried["outages told, each with its end"] = record.disconnected
+    figures.seen["outages told"], figures.seen["outages ended"] = record.disconnected, record.reconnected
     figures.tried["days"] = 1
     if record.broken:
         figures.lost["days"] = 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,6 +83,27 @@ def survey(home: Home, facts: Facts, *, state: bool = True) -> list[str]:
     lost = facts.alive - prints(home)
     if lost:
         complaints.append(f"{len(lost)} of {len(facts.alive)} logins are nowhere")
+    return complaints
+
+
+def asked(home: Home, facts: Facts) -> list[str]:
+    """Complaints of the command line: ``linda info`` and ``linda cleanup`` as processes."""
+    complaints = []
+    environ = {**os.environ, "SESSION_PATH": str(home.sessions)}
+    command = [sys.executable, "-m", "linda_cli", "--home", str(home.root), "--json"]
+
+    def ask(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, *words], capture_output=True, text=True, check=False, env=environ, stdin=subprocess.DEVNULL
+        )
+
+    info, cleanup = ask("info", facts.number), ask("cleanup")
+    told = json.loads(info.stdout or "{}")
+    verdict = told.get("verdict") or told.get("error", {}).get("name") or info.stderr[-300:]
+    if verdict not in facts.verdicts:
+        complaints.append(f"linda info: {verdict}, expected {' or '.join(sorted(facts.verdicts))}")
+    if cleanup.returncode or json.loads(cleanup.stdout)["errors"]:
+        complaints.append(f"linda cleanup: {cleanup.stdout[-300:]} {cleanup.stderr[-300:]}")
     return complaints
 
 
