@@ -13,6 +13,7 @@ from pathlib import Path
 from chaos.commands import lived
 from chaos.figures import Figures
 from chaos.homes import NUMBER, home_at, scratch, store_of
+from chaos.pieces import Piece
 from chaos.survey import Facts, print_of, survey, whole_state
 from linda_cli.errors import InUse, LindaError
 from linda_cli.lifecycle.stopping import stop_session
@@ -147,13 +148,10 @@ def _to_be_expected(name: str, outcome: str) -> bool:
     return outcome.startswith("SessionNotFound") and name in ("backup", "label", "stop", "clear and undo", "restore")
 
 
-def run(seed: int, seconds: float) -> Figures:
-    """Crowds of 300 operations until the time is over; the full plan is 4000."""
-    until = time.monotonic() + seconds
-    figures = Figures()
-    for round_ in range(14):
-        if time.monotonic() > until:
-            figures.planned += 300
-            continue
-        figures.add(crowd(seed + round_, 300))
-    return figures
+def pieces(seed: int) -> list[Piece]:
+    """Fourteen crowds of 300 operations."""
+
+    def piece(round_: int) -> Piece:
+        return Piece(f"crowd {round_}", 300, lambda _: crowd(seed + round_, 300))
+
+    return [piece(round_) for round_ in range(14)]

@@ -2,6 +2,8 @@
 
 What must hold: no code before the logout, exactly one linking after it, every outage ends, processes and memory flat.
 The run goes at a faster pace than the real page's (``Pace``), so that a day takes minutes.
+
+``python -m chaos.day SEED SECONDS [FAULTS]`` runs one and tells its figures, memory every ten minutes among them.
 """
 
 from __future__ import annotations
@@ -14,17 +16,22 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
+from chaos.figures import Figures
+from chaos.pieces import Piece
 from linda_cli.browser.attach import find
 from linda_cli.browser.devtools import DevTools, Tab, pages
+from linda_cli.browser.strays import drivers
 from linda_cli.sandbox.server import Sandbox
 
 NUMBER = "971505760056"
+
+_FAULTS = 200
 
 _RUN = """
 import json, signal, sys
@@ -48,9 +55,18 @@ with stopping_on_signals(run):
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """``at`` seconds after the first fault: MB resident of linda's own process, processes alive below it."""
+
+    at: float
+    memory: float
+    processes: int
+
+
 @dataclass(slots=True)
-class Figures:
-    """What a day was like. Memory in MB of linda's own process, processes below it included in the count only."""
+class Record:
+    """What a day was like."""
 
     faults: int = 0
     kinds: dict[str, int] = field(default_factory=dict)
@@ -58,11 +74,34 @@ class Figures:
     reconnected: int = 0
     codes_before: int = 0
     linkings_after: int = 0
-    most_processes: int = 0
-    memory_first: float = 0.0
-    memory_last: float = 0.0
     slowest_ms: int = 0
+    seconds: float = 0.0
+    samples: list[Sample] = field(default_factory=list)
+    """After every fault, once the session is back."""
     broken: list[str] = field(default_factory=list)
+
+    @property
+    def most_processes(self) -> int:
+        return max((one.processes for one in self.samples), default=0)
+
+    def memory(self, after: float = float("inf")) -> float:
+        """What linda took ``after`` so many seconds, or at the last look."""
+        until = [one for one in self.samples if one.at <= after] or self.samples[:1]
+        # The middle of a few looks: one of them may fall into a backup, which takes some megabytes for a moment.
+        few = sorted(one.memory for one in until[-9:])
+        return few[len(few) // 2] if few else 0.0
+
+    def story(self) -> Iterator[str]:
+        """The figures, a line each."""
+        kinds = ", ".join(f"{name} {count}" for name, count in sorted(self.kinds.items(), key=lambda one: -one[1]))
+        yield f"{self.faults} faults in {self.seconds / 60:.0f} minutes: {kinds}"
+        yield f"outages told {self.disconnected}, ended {self.reconnected}; slowest way back {self.slowest_ms / 1000} s"
+        yield f"codes before the logout {self.codes_before}, linkings after it {self.linkings_after}"
+        last = self.samples[-1].processes if self.samples else 0
+        yield f"most processes at once {self.most_processes}, at the last look {last}"
+        moments = [0.0, *(600.0 * tens for tens in range(1, int(self.seconds / 600))), self.seconds]
+        yield "MB: " + ", ".join(f"{self.memory(at):.1f} after {at / 60:.0f} min" for at in moments)
+        yield from (f"BROKEN {one}" for one in self.broken)
 
 
 class Day:
@@ -74,7 +113,8 @@ class Day:
         self.phone = sandbox.phone
         self.random = random.Random(seed)
         self.profile = home / "sessions" / f"session-{NUMBER}"
-        self.figures = Figures()
+        self.record = Record()
+        self.began = time.monotonic()
         self.events: list[dict[str, object]] = []
         log = open(home / "day.err", "w")  # noqa: SIM115 - lives as long as the process
         self.process = subprocess.Popen(
@@ -107,7 +147,7 @@ class Day:
         while not done():
             self.hear()
             if time.monotonic() > deadline or self.process.poll() is not None:
-                self.figures.broken.append(f"{what}: {[one['event'] for one in self.events[-12:]]}")
+                self.record.broken.append(f"{what}: {[one['event'] for one in self.events[-12:]]}")
                 return False
             time.sleep(0.02)
         return True
@@ -136,8 +176,8 @@ class Day:
         # A storage failure climbs a generation, so it must leave some: it comes seldom.
         weights = [5, 4, 2, 3, 3, 2, 0.5]
         name = self.random.choices(list(kinds), weights)[0]
-        self.figures.kinds[name] = self.figures.kinds.get(name, 0) + 1
-        self.figures.faults += 1
+        self.record.kinds[name] = self.record.kinds.get(name, 0) + 1
+        self.record.faults += 1
         kinds[name]()
         time.sleep(self.random.uniform(0.1, 1.0))
         self.until(self.is_ready, 90, f"not back after: {name}")
@@ -187,57 +227,59 @@ class Day:
         with contextlib.suppress(psutil.Error):
             own = psutil.Process(self.process.pid)
             alive = [one for one in own.children(recursive=True) if one.status() != psutil.STATUS_ZOMBIE]
-            self.figures.most_processes = max(self.figures.most_processes, len(alive))
-            memory = own.memory_info().rss / 1e6
-            self.figures.memory_first = self.figures.memory_first or memory
-            self.figures.memory_last = memory
+            now = time.monotonic() - self.began
+            self.record.samples.append(Sample(now, own.memory_info().rss / 1e6, len(alive)))
 
     # -- the day
 
-    def live(self, faults: int, seconds: float) -> Figures:
+    def live(self, faults: int, seconds: float) -> Record:
         """``faults`` faults or as many as fit, then one logout and one new linking."""
         deadline = time.monotonic() + seconds
         self.until(lambda: self.count("saved") > 0, 60, "never saved")
-        while self.figures.faults < faults and time.monotonic() < deadline and not self.figures.broken:
+        self.began = time.monotonic()
+        while self.record.faults < faults and time.monotonic() < deadline and not self.record.broken:
             self.fault()
-        self.figures.codes_before = self.count("qr")
+        self.record.seconds = time.monotonic() - self.began
+        self.record.codes_before = self.count("qr")
         self._log_out()
         self.process.send_signal(signal.SIGTERM)
         self.until(lambda: self.count("stopped") > 0, 60, "never stopped")
         self.process.wait(30)
         self._judge()
-        return self.figures
+        return self.record
 
     def _log_out(self) -> None:
         linkings = self.phone.status()["linkings"]
         self.phone.log_out(NUMBER)
         self.until(lambda: self.count("logged_out") > 0, 60, "the logout was not noticed")
-        self.until(lambda: self.count("qr") > self.figures.codes_before, 60, "no code after the logout")
+        self.until(lambda: self.count("qr") > self.record.codes_before, 60, "no code after the logout")
         saved = self.count("saved")
         self.phone.scan(NUMBER)
         self.until(lambda: self.count("saved") > saved, 60, "not saved after the new linking")
-        self.figures.linkings_after = self.phone.status()["linkings"] - linkings
+        self.record.linkings_after = self.phone.status()["linkings"] - linkings
 
     def _judge(self) -> None:
-        self.figures.disconnected = self.count("disconnected")
-        self.figures.reconnected = self.count("reconnected")
+        self.record.disconnected = self.count("disconnected")
+        self.record.reconnected = self.count("reconnected")
         downs = [int(str(one["downMs"])) for one in self.events if one["event"] == "reconnected"]
-        self.figures.slowest_ms = max(downs, default=0)
+        self.record.slowest_ms = max(downs, default=0)
         away = False
         for one in self.events:
             if one["event"] == "disconnected":
                 if away:
-                    self.figures.broken.append("disconnected twice without an end")
+                    self.record.broken.append("disconnected twice without an end")
                 away = True
             elif one["event"] in ("reconnected", "logged_out", "stopped"):
                 away = False
-        if self.figures.codes_before:
-            self.figures.broken.append("a code was shown before the logout")
-        if self.figures.linkings_after != 1:
-            self.figures.broken.append(f"{self.figures.linkings_after} linkings after the logout")
+        if self.record.codes_before:
+            self.record.broken.append("a code was shown before the logout")
+        if self.record.linkings_after != 1:
+            self.record.broken.append(f"{self.record.linkings_after} linkings after the logout")
+        if strays := [one.pid for one in drivers(self.profile.parent)]:
+            self.record.broken.append(f"ChromeDrivers were left behind: {strays}")
         left = [one for one in psutil.process_iter() if str(self.profile) in " ".join(_words(one))]
         if left:
-            self.figures.broken.append(f"{len(left)} processes were left behind")
+            self.record.broken.append(f"{len(left)} processes were left behind")
 
 
 def _words(process: psutil.Process) -> list[str]:
@@ -247,7 +289,24 @@ def _words(process: psutil.Process) -> list[str]:
     return []
 
 
-def run(seed: int, seconds: float, faults: int = 200, folder: Path | None = None) -> Figures:
+def pieces(seed: int) -> list[Piece]:
+    """One day of 200 faults, or as many as the time allows."""
+    return [Piece("a day", _FAULTS, lambda until: _judged(seed, until))]
+
+
+def _judged(seed: int, until: float) -> Figures:
+    record = a_day(seed, until - time.monotonic())
+    figures = Figures(planned=_FAULTS)
+    figures.tried["faults of a day, each with a way back"] = figures.ran = record.faults
+    figures.seen["outages told"], figures.seen["outages ended"] = record.disconnected, record.reconnected
+    figures.tried["days"] = 1
+    if record.broken:
+        figures.lost["days"] = 1
+        figures.stories += [f"seed {seed}: {one}" for one in record.broken]
+    return figures
+
+
+def a_day(seed: int, seconds: float, faults: int = _FAULTS, folder: Path | None = None) -> Record:
     """A whole day from the first scan on, in a temporary home."""
     import shutil
     import tempfile
@@ -283,4 +342,6 @@ def link(home: Path) -> None:
 if __name__ == "__main__":
     seed = int(sys.argv[1]) if len(sys.argv) > 1 else random.randrange(10**6)
     print(f"seed {seed}", flush=True)
-    print(run(seed, float(sys.argv[2]) if len(sys.argv) > 2 else 600.0))
+    seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 600.0
+    for line in a_day(seed, seconds, int(sys.argv[3]) if len(sys.argv) > 3 else 100_000).story():
+        print(line)

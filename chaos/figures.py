@@ -13,6 +13,8 @@ class Figures:
     tried: collections.Counter[str] = field(default_factory=collections.Counter)
     lost: collections.Counter[str] = field(default_factory=collections.Counter)
     stories: list[str] = field(default_factory=list)
+    seen: collections.Counter[str] = field(default_factory=collections.Counter)
+    """What else was counted on the way: no attempts."""
     planned: int = 0
     ran: int = 0
 
@@ -28,6 +30,7 @@ class Figures:
         self.tried += other.tried
         self.lost += other.lost
         self.stories += other.stories
+        self.seen += other.seen
         self.planned += other.planned
         self.ran += other.ran
 

@@ -15,7 +15,7 @@ from linda_cli.sessions import login as logins
 from linda_cli.sessions.checks import DATABASES, Surroundings
 from linda_cli.sessions.home import Found, Home
 from linda_cli.sessions.store import Store
-from linda_cli.sessions.values import Running
+from linda_cli.sessions.values import Running, Stray
 from linda_cli.whatsapp.page import INDEXED_DB, ORIGIN
 
 NUMBER = "971505760056"
@@ -31,6 +31,12 @@ class Nobody:
 
     def running(self, profile: Path, *, memory: bool = False) -> Running | None:
         return None
+
+    def strays(self, sessions: Path) -> list[Stray]:
+        return []
+
+    def end(self, stray: Stray) -> bool:
+        return False
 
 
 def home_at(root: Path, sessions: Path | None = None) -> Home:

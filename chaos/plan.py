@@ -1,37 +1,34 @@
-"""The parts of the full plan. A part is a function of (seed, seconds) that gives its figures."""
+"""The parts of the full plan. A part is a module with a function ``pieces(seed)``."""
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chaos.figures import Figures
-
-Part = Callable[[int, float], Figures]
+from chaos.pieces import Piece
 
 
 @dataclass(frozen=True)
 class Entry:
-    """``module`` has a function ``run``; ``share`` is its part of the time, ``promise`` what it attacks."""
+    """``share`` is its part of the time, ``promise`` what it attacks; ``lane``: two lanes make use of two cores."""
 
-    module: str
+    name: str
     share: float
     promise: str
+    lane: int
 
-    def there(self) -> bool:
-        return importlib.util.find_spec(self.module) is not None
-
-    def run(self, seed: int, seconds: float) -> Figures:
-        part: Part = importlib.import_module(self.module).run
-        return part(seed, seconds)
+    def pieces(self, seed: int) -> Sequence[Piece]:
+        made: Sequence[Piece] = importlib.import_module(f"chaos.{self.name}").pieces(seed)
+        return made
 
 
 PLAN = (
-    Entry("chaos.steps", 4, "every change on disk is whole or absent"),
-    Entry("chaos.power", 2, "a power cut leaves the old state or the new one"),
-    Entry("chaos.crowd", 2, "two at once lose nothing"),
-    Entry("chaos.damage", 3, "damage is found before the browser destroys the evidence"),
-    Entry("chaos.day", 4, "a day of faults costs no QR code"),
+    Entry("steps", 4, "every change on disk is whole or absent", 0),
+    Entry("power", 1, "a power cut leaves the old state or the new one", 0),
+    Entry("crowd", 2, "two at once lose nothing", 0),
+    Entry("day", 4, "a day of faults costs no QR code", 0),
+    Entry("damage", 4, "damage is found before the browser destroys the evidence", 1),
+    Entry("hot", 2, "copies of a running browser are honest", 1),
+    Entry("kill", 3, "killed at any moment, no login is lost", 1),
 )

@@ -26,6 +26,7 @@ from chaos.commands import COMMANDS, Command, Stage
 from chaos.figures import Figures
 from chaos.homes import home_at, store_of
 from chaos.layer import Real, laid_over
+from chaos.pieces import Piece
 from chaos.steps import copied, staged
 from chaos.survey import survey
 
@@ -255,14 +256,12 @@ def cut(
     return figures
 
 
-def run(seed: int, seconds: float, share: float = 1.0, names: tuple[str, ...] = ()) -> Figures:
-    """Every command, every prefix of its calls, every variant, as far as the time goes."""
-    until = time.monotonic() + seconds
-    chosen = random.Random(seed)
-    figures = Figures()
+def pieces(seed: int) -> list[Piece]:
+    """Every command, every prefix of its calls, every variant."""
+
+    def piece(command: Command) -> Piece:
+        chosen = random.Random(f"{seed} {command.name}")
+        return Piece(command.name, 150, lambda until: cut(command, chosen, 1.0, until, lambda: VARIANTS))
+
     # Two filesystems have two journals; there each step is a copy, and the copy is whole before the next.
-    there = [one for one in COMMANDS if not one.elsewhere and (not names or one.name in names)]
-    chosen.shuffle(there)
-    for command in there:
-        figures.add(cut(command, chosen, share, until, lambda: VARIANTS))
-    return figures
+    return [piece(command) for command in COMMANDS if not command.elsewhere]

@@ -19,13 +19,16 @@ from chaos.commands import COMMANDS, Command, Stage, stage
 from chaos.figures import Figures
 from chaos.homes import copy_home, home_at, scratch, store_of
 from chaos.layer import KILLED, WAYS, hand_for, laid_over
-from chaos.survey import survey
+from chaos.pieces import Piece
+from chaos.survey import asked, survey
 from linda_cli.app import exit_code
 from linda_cli.errors import LindaError
 from linda_cli.sessions.home import Home
 
 _FINISHED, _NAMED, _BUG = 0, 78, 70
 _LONGEST = 30
+_ASKED = 0.02
+"""After every fiftieth step the next command is a real one."""
 _RIGHT_CODES = (1, 11, 12, 13)
 
 
@@ -58,8 +61,8 @@ def copied(ready: Stage, place: Path, elsewhere: Path | None) -> Iterator[Home]:
                 shutil.rmtree(folder)
 
 
-def attempt(ready: Stage, home: Home, way: str, at: int) -> tuple[bool, list[str]]:
-    """Do the command with call ``at`` disturbed: (whether there was such a call, complaints)."""
+def disturb(ready: Stage, home: Home, way: str, at: int) -> tuple[int, str]:
+    """Do the command with call ``at`` disturbed, in a child: (how it ended, what it said)."""
     told, tell = os.pipe()
     child = os.fork()
     if child == 0:
@@ -69,12 +72,22 @@ def attempt(ready: Stage, home: Home, way: str, at: int) -> tuple[bool, list[str
     with os.fdopen(told, "rb") as words:
         said = words.read().decode()
     _, status = os.waitpid(child, 0)
-    code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+    return os.waitstatus_to_exitcode(status), said
+
+
+def attempt(ready: Stage, home: Home, way: str, at: int, *, asks: bool = False) -> tuple[bool, list[str]]:
+    """Do the command with call ``at`` disturbed: (whether there was such a call, complaints).
+
+    ``asks``: the command line is asked first, as a process, which takes a second.
+    """
+    code, said = disturb(ready, home, way, at)
     if code == _FINISHED and said == "not reached":
         return False, []
     complaints = []
     if code not in (_FINISHED, KILLED, _NAMED):
         complaints.append(f"ended with {code}: {said.strip().splitlines()[-3:]}")
+    if asks:
+        complaints += asked(home, ready.facts)
     return True, complaints + survey(home, ready.facts, state=ready.command.keeps_state)
 
 
@@ -122,24 +135,20 @@ def walk(command: Command, ways: tuple[str, ...], chosen: random.Random | None, 
                     figures.planned += 1
                     continue
                 with copied(ready, place, elsewhere) as home:
-                    reached, complaints = attempt(ready, home, way, at)
+                    asks = random.Random(f"{command.name} {way} {at}").random() < _ASKED
+                    reached, complaints = attempt(ready, home, way, at, asks=asks)
                 if not reached:
                     break
                 figures.planned += 1
+                figures.seen["points at which the command line was asked too"] += asks
                 figures.count(f"{command.name}: {way}", complaints, f"at call {at}")
     return figures
 
 
-def run(seed: int, seconds: float, share: float = 1.0, names: tuple[str, ...] = ()) -> Figures:
-    """Every command in every way, as far as the time goes, in an order that the seed decides."""
-    until = time.monotonic() + seconds
-    chosen = random.Random(seed)
-    figures = Figures()
-    pairs = [(one, way) for one in COMMANDS if not names or one.name in names for way in WAYS]
-    chosen.shuffle(pairs)
-    for command, way in pairs:
-        if time.monotonic() > until:
-            figures.planned += 100
-            continue
-        figures.add(walk(command, (way,), chosen if share < 1 else None, share, until))
-    return figures
+def pieces(seed: int) -> list[Piece]:
+    """Every command in every way: each call of it."""
+
+    def piece(command: Command, way: str) -> Piece:
+        return Piece(f"{command.name}: {way}", 60, lambda until: walk(command, (way,), None, 1.0, until))
+
+    return [piece(command, way) for command in COMMANDS for way in WAYS]

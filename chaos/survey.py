@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from linda_cli.sessions import manifest
 from linda_cli.sessions.backups import soundness
 from linda_cli.sessions.durable import hash_file
 from linda_cli.sessions.home import Home
-from linda_cli.sessions.login_files import Entry, fingerprint, login_files
+from linda_cli.sessions.login_files import DATABASE, LOCAL_STORAGE, Entry, fingerprint, login_files
 
 _LEFT_ALONE = re.compile(r"\.run-.*\.lock")
 
@@ -84,6 +86,27 @@ def survey(home: Home, facts: Facts, *, state: bool = True) -> list[str]:
     return complaints
 
 
+def asked(home: Home, facts: Facts) -> list[str]:
+    """Complaints of the command line: ``linda info`` and ``linda cleanup`` as processes."""
+    complaints = []
+    environ = {**os.environ, "SESSION_PATH": str(home.sessions)}
+    command = [sys.executable, "-m", "linda_cli", "--home", str(home.root), "--json"]
+
+    def ask(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, *words], capture_output=True, text=True, check=False, env=environ, stdin=subprocess.DEVNULL
+        )
+
+    info, cleanup = ask("info", facts.number), ask("cleanup")
+    told = json.loads(info.stdout or "{}")
+    verdict = told.get("verdict") or told.get("error", {}).get("name") or info.stderr[-300:]
+    if verdict not in facts.verdicts:
+        complaints.append(f"linda info: {verdict}, expected {' or '.join(sorted(facts.verdicts))}")
+    if cleanup.returncode or json.loads(cleanup.stdout)["errors"]:
+        complaints.append(f"linda cleanup: {cleanup.stdout[-300:]} {cleanup.stderr[-300:]}")
+    return complaints
+
+
 def _verdict(home: Home, facts: Facts, when: str) -> list[str]:
     try:
         verdict = store_of(home).info(facts.number).verdict
@@ -101,6 +124,11 @@ def leftovers(home: Home) -> list[str]:
         for name in sorted(os.listdir(folder)) if folder.is_dir() else ():
             if name.startswith(".") and name != ".session-cache" and not _LEFT_ALONE.fullmatch(name):
                 found.append(name)
+    for number in home.numbers_with_profile():
+        for store in (DATABASE, LOCAL_STORAGE):
+            inside = home.named_profile(number) / store
+            known = inside.is_dir() and not inside.is_symlink()
+            found += [f"{store}/{name}" for name in (os.listdir(inside) if known else ()) if name.startswith(".")]
     for backup in home.stamped("backup"):
         found += [f"{backup.name}/{name}" for name in os.listdir(home.at(backup)) if name.startswith(".")]
     return found

@@ -9,10 +9,21 @@ from pathlib import Path
 
 import pytest
 
+import tests.linda
 from linda_cli.sandbox.server import Sandbox, Timing
 from tests.linda import Linda, World
 
 _OURS = ("LINDA_", "SESSION_PATH")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``pytest --engine undetected tests/test_ladder.py``: the browser tests on the other engine."""
+    parser.addoption("--engine", choices=["selenium", "undetected"], help="for every linda start that names none")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    engine = config.getoption("--engine")
+    tests.linda.ENGINE[:] = ["--engine", engine] if engine else []
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,14 @@ NUMBER = "971505760056"
 COMMAND = [sys.executable, "-m", "linda_cli"]
 
 Event = dict[str, Any]
+
+ENGINE: list[str] = []
+"""What every ``linda start`` of the tests gets that names no engine itself: ``pytest --engine undetected``."""
+
+
+def driven_by(words: Sequence[str]) -> list[str]:
+    """``--engine``, where the tests were asked to run on another and the test itself names none."""
+    return ENGINE if "--engine" not in words else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +78,7 @@ class Linda:
 
     def start(self, *words: str, **environ: str) -> Started:
         """``linda start --json …`` as a process whose events can be waited for."""
-        command = [*COMMAND, "--home", str(self.home), "--json", "start", *words]
+        command = [*COMMAND, "--home", str(self.home), "--json", "start", *driven_by(words), *words]
         return Started(command, {**os.environ, **self.environ, **environ})
 
     def info(self, number: str = NUMBER, *words: str) -> dict[str, Any]:
@@ -90,7 +98,8 @@ class SandboxLinda(Linda):
         if "--" in words:
             cut = words.index("--")
             before, dashes, after = list(words[:cut]), ["--"], list(words[cut + 1 :])
-        command = [*COMMAND, "--home", str(self.outer), "--json", "start", "--sandbox", *before, *dashes, *after]
+        chosen = ["--sandbox", *driven_by(words), *before]
+        command = [*COMMAND, "--home", str(self.outer), "--json", "start", *chosen, *dashes, *after]
         return Started(command, {**os.environ, **self.environ, **environ})
 
 
@@ -240,6 +249,13 @@ class World:
     def linkings(self) -> int:
         """How many times a phone has linked a device here."""
         return int(self.phone.status()["linkings"])
+
+    def wait_online(self, seconds: float = 4.0) -> None:
+        """Until the server has the device back. An outage is told after 5 s: what is back before that is none."""
+        deadline = time.monotonic() + seconds
+        while not all(one["online"] for one in self.phone.status()["devices"]):
+            assert time.monotonic() < deadline, f"not online again within {seconds:g} s"
+            time.sleep(0.02)
 
     def browsers(self) -> list[psutil.Process]:
         """Chromium's main processes on profiles of this home."""

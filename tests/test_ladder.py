@@ -243,7 +243,7 @@ class TestNotALogout:
             drivers[0].kill()
             linked.phone.open_elsewhere("window", NUMBER)
             run.wait_for("conflict")
-            time.sleep(2)
+            linked.wait_online()
             assert run.all("disconnected") == [], "Use here was clicked by a new driver"
 
     def test_client_fatal_climbs_to_an_older_generation(self, linked: World) -> None:

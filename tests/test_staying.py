@@ -56,7 +56,7 @@ class TestElsewhere:
             run.wait_for("saved")
             linked.phone.open_elsewhere("window", NUMBER)
             run.wait_for("conflict")
-            time.sleep(6)
+            linked.wait_online()
             assert run.all("disconnected") == []
         assert linked.phone.status()["devices"][0]["removedAt"] is None
 
@@ -77,7 +77,7 @@ class TestElsewhere:
             run.wait_for("saved")
             linked.phone.open_elsewhere("computer", NUMBER)
             run.wait_for("conflict")
-            time.sleep(6)
+            linked.wait_online()
             assert run.all("disconnected") == []
         assert linked.phone.status()["devices"][0]["removedAt"] is None
 
@@ -352,7 +352,7 @@ class TestEngines:
             assert any(("undetected" in one.name()) == (engine == "undetected") for one in drivers)
             world.phone.open_elsewhere("window", NUMBER)
             third.wait_for("conflict")
-            time.sleep(6)
+            world.wait_online()
             assert third.all("disconnected") == []
             assert third.stop() == 0
         assert world.browsers() == []

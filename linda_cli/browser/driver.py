@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from linda_cli.browser.processes import DevToolsPort
+from linda_cli.browser.strays import marked
 from linda_cli.errors import BrowserFailed
 
 if TYPE_CHECKING:
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
 __all__ = ["WebDriver", "attach", "detach"]
 
 
-def attach(driver: Path, port: DevToolsPort, target: str | None = None) -> WebDriver:
-    """A Selenium driver on the running browser, its window the tab ``target``. Raises ``BrowserFailed``."""
+def attach(driver: Path, profile: Path, port: DevToolsPort, target: str | None = None) -> WebDriver:
+    """A Selenium driver on the browser that runs on ``profile``, its window the tab ``target``.
+
+    Raises ``BrowserFailed``.
+    """
     from selenium.common.exceptions import WebDriverException
     from selenium.webdriver.chrome.options import Options
     from selenium.webdriver.chrome.service import Service
@@ -25,7 +29,7 @@ def attach(driver: Path, port: DevToolsPort, target: str | None = None) -> WebDr
     options = Options()
     options.debugger_address = port.address
     try:
-        attached = WebDriver(options=options, service=Service(executable_path=str(driver)))
+        attached = WebDriver(options=options, service=Service(executable_path=str(driver), env=marked(profile)))
         if target is not None:
             with contextlib.suppress(WebDriverException):
                 attached.switch_to.window(target)

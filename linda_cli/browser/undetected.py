@@ -27,6 +27,9 @@ def patched_driver(driver: Path, folder: Path) -> Path:
     with open(folder / "undetected.lock", "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not target.exists():
+            for dead in folder.glob(".undetected-*.new"):
+                # Killed at it: whoever has the lock is the only one to make these.
+                dead.unlink()
             _patch(driver, target)
     return target
 

@@ -86,7 +86,7 @@ class Live:
                 from linda_cli.browser.undetected import patched_driver
 
                 binary = patched_driver(binary, self._undetected)
-            self._driver = driver.attach(binary, self.running.port, self.tab.target)
+            self._driver = driver.attach(binary, self.running.profile, self.running.port, self.tab.target)
         except LindaError as problem:
             self._problem = problem
 

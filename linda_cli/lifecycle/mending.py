@@ -14,8 +14,11 @@ _SINGLETONS = ("SingletonLock", "SingletonSocket", "SingletonCookie")
 
 def mend(run: Run, seen: Look) -> None:
     """Mend what the checks found repairable, and tell each piece. No browser is on the profile, and ours is the run."""
-    for repair in seen.repairs:
-        if carry_out(run.profile, repair):
+    if seen.repairs and run.number is not None:
+        # A backup made at this moment would copy half of it; and a disk that refuses is named as everywhere.
+        with run.store.store_lock(run.number):
+            done = [repair for repair in seen.repairs if carry_out(run.profile, repair)]
+        for repair in done:
             run.tell("repaired", what=repair.what)
     if run.store.world.around(run.profile).stale_lock:
         for name in _SINGLETONS:

@@ -251,6 +251,9 @@ class Run:
                 self._take_session()
                 try:
                     ladder.climb(self)
+                    # Now, while the driver of this run attaches beside it: before the browser it would cost time.
+                    for line in self.store.end_strays(self.profile):
+                        self.tell("repaired", what=line)
                     staying.stay(self)
                     self._judge_bot()
                 except Stopped:

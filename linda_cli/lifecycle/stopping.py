@@ -46,6 +46,8 @@ def stop_session(store: Store, number: str | None) -> StoppedSession:
         if store.world.running(profile) is not None:
             was_running = True
             _close(store, found)
+        for line in store.end_strays(store.profile(found)):
+            store.tell(line)
     backup = None
     if was_running:
         with contextlib.suppress(LindaError):

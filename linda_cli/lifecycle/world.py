@@ -11,7 +11,7 @@ from linda_cli.errors import BrowserFailed
 from linda_cli.sessions.checks import Holder, Surroundings
 from linda_cli.sessions.home import Home
 from linda_cli.sessions.locks import holder_of
-from linda_cli.sessions.values import Running
+from linda_cli.sessions.values import Running, Stray
 
 if TYPE_CHECKING:
     from linda_cli.browser.processes import Occupant
@@ -68,6 +68,19 @@ class Machine:
         if holder is not None and holder.proven:
             return Running(holder.pid, None, None, memory_mb(holder.pid) if memory else 0)
         return None
+
+    def strays(self, sessions: Path) -> list[Stray]:
+        """Drivers that killed lindas left on profiles in this folder."""
+        from linda_cli.browser import strays
+
+        return [Stray(one.pid, one.profile) for one in strays.strays(sessions)]
+
+    def end(self, stray: Stray) -> bool:
+        """End one of them."""
+        from linda_cli.browser import strays
+
+        found = next((one for one in strays.strays(stray.profile.parent) if one.pid == stray.pid), None)
+        return found is not None and strays.end(found)
 
     def _known_version(self, profile: Path) -> str | None:
         if self._version is None:

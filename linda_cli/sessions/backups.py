@@ -5,7 +5,9 @@ All of it changes the disk and is called with the session's store lock held.
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from linda_cli.sessions.checks import look
 from linda_cli.sessions.clock import iso
 from linda_cli.sessions.durable import (
     copy_hashed,
+    copy_open,
     make_folder,
     move,
     remove_tree,
@@ -26,10 +29,12 @@ from linda_cli.sessions.home import Home, Stamped
 from linda_cli.sessions.login import Login
 from linda_cli.sessions.login_files import Entry, fingerprint, login_files, shared
 from linda_cli.sessions.manifest import MANIFEST, Manifest, read_manifest, through_a_link, unusable
+from linda_cli.sessions.pinning import MOST, Pin, pinned
 from linda_cli.sessions.sharing import Donor, donor
 
-# A copy from a running browser may meet a compaction; the next attempt meets the files that it left.
+# Of a login too large to be held open at one moment a copy may meet a compaction; the next meets what it left.
 _HOT_ATTEMPTS = 8
+_NO_PINS: Mapping[str, Pin] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,8 @@ def take(home: Home, profile: Path, origin: Origin) -> Stamped:
     for attempt in range(1 if origin.cold else _HOT_ATTEMPTS):
         try:
             make_folder(work)
-            entries = _copied(profile, work, donor(home, number, work))
+            with contextlib.nullcontext(_NO_PINS) if origin.cold else pinned(profile) as pins:
+                entries = _copied(profile, work, donor(home, number, work), pins)
             login, damage = soundness(work)
             if damage is None and login is not None:
                 return _finish(home, work, ms, origin, entries, login)
@@ -112,23 +118,38 @@ def soundness(folder: Path) -> tuple[Login | None, str | None]:
     return seen.login, wrong
 
 
-def _copied(profile: Path, work: Path, earlier: Donor | None) -> tuple[Entry, ...]:
+def _copied(profile: Path, work: Path, earlier: Donor | None, pins: Mapping[str, Pin]) -> tuple[Entry, ...]:
     entries: list[Entry] = []
-    for path in login_files(profile):
+    for path in _all_of(profile, pins):
         target = work / path
         make_folder(target.parent, durable=False)
+        pin = pins.get(path)
+        if pin is not None and _grows(path):
+            # Whatever it has become since, this much of it belongs to the others.
+            entries.append(Entry(path, *copy_open(pin.handle, target, pin.size)))
+            continue
         given = earlier.gives(profile / path, path, work) if earlier is not None else None
         if given is not None:
             entries.append(given)
             continue
         try:
-            size, sha256 = copy_hashed(profile / path, target)
+            size, sha256 = copy_open(pin.handle, target) if pin is not None else copy_hashed(profile / path, target)
         except FileNotFoundError:
             if path.endswith((".log", ".ldb", ".sst")) or path.rsplit("/", 1)[-1].startswith(("CURRENT", "MANIFEST")):
                 raise
             continue
         entries.append(Entry(path, size, sha256))
     return tuple(entries)
+
+
+def _all_of(profile: Path, pins: Mapping[str, Pin]) -> list[str]:
+    """Every file; of a login that is held open none that came later, unless it is too large to be held whole."""
+    return list(pins) if 0 < len(pins) < MOST else login_files(profile)
+
+
+def _grows(path: str) -> bool:
+    name = path.rsplit("/", 1)[-1]
+    return name.endswith(".log") or name.startswith(("CURRENT", "MANIFEST"))
 
 
 def _finish(home: Home, work: Path, ms: int, origin: Origin, entries: tuple[Entry, ...], login: Login) -> Stamped:

@@ -65,6 +65,7 @@ class Cleanup:
                 self.errors.append(f"{number}: {problem.message if isinstance(problem, LindaError) else problem}")
             self.each(index + 1, len(numbers))
         self._dead_linkings()
+        self._strays()
         gone = [item for item in self.items if item.action == "remove"]
         return Cleaned(
             self.dry_run,
@@ -124,6 +125,13 @@ class Cleanup:
                 remove_tree(linking)
                 sync_folder(home.sessions)
             self._note("", linking.name, "leftover", False, "a linking that never happened", size)
+
+    def _strays(self) -> None:
+        for stray in self.store.world.strays(self.store.home.sessions):
+            if self.dry_run or self.store.world.end(stray):
+                kind, _, number = stray.profile.name.partition("-")
+                number = number if kind == "session" else ""
+                self._note(number, f"chromedriver {stray.pid}", "leftover", False, "its linda was killed", 0)
 
     def _note(self, number: str, name: str, kind: str, keep: bool, reason: str, size: int) -> None:
         self.items.append(Item(number, name, kind, "keep" if keep else "remove", reason, size))

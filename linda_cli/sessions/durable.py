@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 import stat
+import sys
 from pathlib import Path
 
 # linux/fs.h: make the target share the source's blocks, on filesystems that can (btrfs, xfs, bcachefs).
@@ -131,21 +132,34 @@ def copy_hashed(source: Path, target: Path) -> tuple[int, str]:
 
     Shares blocks where the filesystem can; the hash is then of the copy, which no writer of the source can change.
     """
+    reading = open_regular(source)
+    try:
+        return copy_open(reading, target)
+    finally:
+        os.close(reading)
+
+
+def copy_open(source: int, target: Path, most: int | None = None) -> tuple[int, str]:
+    """The same for a file that is open, from its beginning; ``most``: only so many bytes of it."""
     import hashlib
 
     digest = hashlib.sha256()
     size = 0
-    reading = open_regular(source)
-    with os.fdopen(reading, "rb", buffering=0) as inward:
-        writing = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with os.fdopen(writing, "r+b", buffering=0) as outward:
-            os.fchmod(writing, 0o600)
-            cloned = _clone(outward.fileno(), inward.fileno())
-            while chunk := (outward if cloned else inward).read(_CHUNK):
-                digest.update(chunk)
-                size += len(chunk)
-                if not cloned:
-                    _write_all(outward.fileno(), chunk)
+    writing = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(writing, 0o600)
+        cloned = _clone(writing, source)
+        if cloned and most is not None and os.fstat(writing).st_size > most:
+            os.ftruncate(writing, most)
+        left = most if most is not None else sys.maxsize
+        while chunk := os.pread(writing if cloned else source, min(_CHUNK, left), size):
+            digest.update(chunk)
+            size += len(chunk)
+            left -= len(chunk)
+            if not cloned:
+                _write_all(writing, chunk)
+    finally:
+        os.close(writing)
     return size, digest.hexdigest()
 
 

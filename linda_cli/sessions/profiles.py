@@ -32,6 +32,7 @@ from linda_cli.sessions.finding import linked_number, profile_of
 from linda_cli.sessions.home import Home, Stamped, parse_stamped
 from linda_cli.sessions.locks import held
 from linda_cli.sessions.login_files import KEPT_ASIDE, login_files
+from linda_cli.sessions.repairs import unfinished_repairs
 from linda_cli.sessions.sharing import unfinished_parts
 
 REASON = "quarantine.json"
@@ -196,7 +197,7 @@ def adopt(home: Home, linking: Path, number: str, tell: Tell = lambda _: None) -
 
 def tidy(home: Home, number: str) -> Iterator[str]:
     """Finish or take back what an interrupted command left, one line each. The store lock makes all of it dead work."""
-    for dead in home.unfinished(number):
+    for dead in (*home.unfinished(number), *unfinished_repairs(profile_of(home, number))):
         dead.unlink(missing_ok=True)
         yield f"{dead.name}, an unfinished write, was removed"
     for backup in home.stamped("backup", number):

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Literal
 
+from linda_cli.sessions.durable import sync_folder, unfinished, write_whole
+from linda_cli.sessions.login_files import DATABASE, LOCAL_STORAGE
+
 
 @dataclass(frozen=True, slots=True)
 class Repair:
@@ -36,15 +39,9 @@ def carry_out(profile: Path, repair: Repair) -> bool:
     if repair.act == "write":
         if os.path.lexists(path):
             return False
-        fresh = path.with_name(f"{path.name}.linda")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(descriptor, repair.content)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        fresh.replace(path)
-    elif repair.act == "cut":
+        write_whole(path, repair.content)
+        return True
+    if repair.act == "cut":
         descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             found = os.fstat(descriptor)
@@ -58,9 +55,10 @@ def carry_out(profile: Path, repair: Repair) -> bool:
         if not os.path.lexists(path):
             return False
         path.rename(path.with_name(f"{path.name}.garbled-{time.time_ns() // 1_000_000}"))
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
     return True
+
+
+def unfinished_repairs(profile: Path) -> list[Path]:
+    """What a mend that was killed left of the file that it wrote."""
+    return [one for store in (DATABASE, LOCAL_STORAGE) for one in unfinished(profile / store, "CURRENT")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -68,6 +69,18 @@ class Saving(Reading):
     def adopt_leftovers(self) -> None:
         """Give the profiles of killed linking runs their number's name, where the browser is gone."""
         profiles.adopt_leftovers(self.home, lambda path: self.world.running(path) is not None, self.tell)
+
+    def end_strays(self, profile: Path) -> list[str]:
+        """End the drivers that a killed linda left on this profile, a line for each; the caller has the run lock.
+
+        A linking run's profile has taken another name since: what drove a profile that is gone counts as well.
+        """
+        here = os.path.realpath(profile)
+        return [
+            f"ChromeDriver (pid {one.pid}), left behind by a linda that was killed, was ended"
+            for one in self.world.strays(self.home.sessions)
+            if (str(one.profile) == here or not one.profile.exists()) and self.world.end(one)
+        ]
 
     # -- backups
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -49,6 +49,14 @@ class Running:
     memory_mb: int
 
 
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A ChromeDriver whose linda was killed. ``profile`` is the one that it drove."""
+
+    pid: int
+    profile: Path
+
+
 class World(Protocol):
     """What the store must be told about the machine, because it may not look itself."""
 
@@ -57,6 +65,12 @@ class World(Protocol):
 
     def running(self, profile: Path, *, memory: bool = False) -> Running | None:
         """The browser of ours on the profile, ``by`` left None; its memory only where asked, which takes a while."""
+
+    def strays(self, sessions: Path) -> Sequence[Stray]:
+        """What killed lindas left of drivers on the profiles in this folder."""
+
+    def end(self, stray: Stray) -> bool:
+        """End one, once more proven to be that; False where it was not there any more."""
 
 
 @dataclass(frozen=True, slots=True)

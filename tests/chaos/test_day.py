@@ -9,10 +9,10 @@ from chaos import day
 
 def test_a_day_of_random_faults_needs_one_linking_after_the_one_logout(tmp_path: Path) -> None:
     """Network drops, killed browsers and drivers, crashed pages, 401s, other windows: no code, every outage ends."""
-    figures = day.run(seed=20261121, seconds=40, faults=12)
-    assert figures.broken == []
-    assert figures.faults >= 5
-    assert figures.codes_before == 0
-    assert figures.linkings_after == 1
-    assert figures.disconnected >= figures.reconnected
-    assert figures.memory_last < 80
+    record = day.a_day(seed=20261121, seconds=40, faults=12)
+    assert record.broken == []
+    assert record.faults >= 5
+    assert record.codes_before == 0
+    assert record.linkings_after == 1
+    assert record.disconnected >= record.reconnected
+    assert record.memory() < 80

@@ -10,7 +10,9 @@ import pytest
 
 from chaos import power, steps
 from chaos.commands import COMMANDS, Command
+from chaos.homes import store_of
 from chaos.layer import WAYS
+from chaos.survey import leftovers
 from linda_cli.sessions import backups, durable
 
 SEED = int(os.environ.get("CHAOS_SEED") or random.randrange(1 << 30))
@@ -24,6 +26,23 @@ def test_killed_or_refused_at_any_call_the_next_command_finds_the_old_or_the_new
     figures = steps.walk(command, tuple(WAYS), chosen, 0.03, time.monotonic() + 20)
     assert not figures.stories, (SEED, figures.stories)
     assert sum(figures.tried.values()) > 0
+
+
+def test_a_mend_that_was_killed_is_tidied_by_the_next_command() -> None:
+    """Killed at the rename, what was to become CURRENT is left in the profile, where LevelDB would let it lie."""
+    command = next(one for one in COMMANDS if one.name == "mend")
+    left = 0
+    with steps.staged(command) as (ready, place, _):
+        for at in range(1, 9):
+            with steps.copied(ready, place, None) as home:
+                steps.disturb(ready, home, "kill", at)
+                before = [one for one in leftovers(home) if "CURRENT" in one]
+                said: list[str] = []
+                store_of(home, said).cleanup()
+                assert leftovers(home) == []
+                assert len([one for one in said if "CURRENT" in one]) == len(before)
+                left += len(before)
+    assert left > 0
 
 
 @pytest.mark.parametrize("command", HERE, ids=[one.name for one in HERE])

@@ -1,0 +1,14 @@
+"""The short form of copies under heavy writing; ``make chaos`` makes two hundred."""
+
+from __future__ import annotations
+
+from chaos import hot
+from chaos.alive import linked_once
+
+
+def test_copies_of_a_page_that_writes_as_fast_as_it_can_log_in() -> None:
+    with linked_once() as base:
+        figures = hot.copies(base, seed=3, count=3)
+    assert figures.stories == []
+    assert figures.tried["hot copies, each restored and logged in"] == 3
+    assert figures.seen["writes of the page meanwhile"] > 1000
