@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 
+import psutil
 import pytest
 
 import linda_cli
@@ -18,6 +19,11 @@ def arguments(linked: World) -> dict[str, object]:
     found = running(linked.inner / "stand-in")
     assert found is not None
     return {"home": linked.inner, "browser_args": found.chrome_args}
+
+
+def drivers() -> list[psutil.Process]:
+    """The ChromeDrivers below this process."""
+    return [one for one in psutil.Process().children(recursive=True) if one.name() == "chromedriver"]
 
 
 class TestStore:
@@ -90,6 +96,18 @@ class TestStart:
             assert seen[-2:] == ["ready", "saved"]
         assert heard[-1] == "stopped"
         assert linked.browsers() == []
+
+    def test_without_a_driver_at_once_there_is_none_before_it_is_asked_for(
+        self, linked: World, arguments: dict[str, object]
+    ) -> None:
+        with linda_cli.start(NUMBER, driver_at_once=False, **arguments) as live:
+            for told in live.events():
+                if told.event == "saved":
+                    break
+            assert drivers() == []
+            assert live.driver.execute_script("return document.querySelector('#pane-side') !== null") is True
+            assert len(drivers()) == 1
+        assert drivers() == []
 
     def test_it_attaches_where_a_browser_is_up(self, linked: World, arguments: dict[str, object]) -> None:
         sources = []

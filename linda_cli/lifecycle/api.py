@@ -69,6 +69,7 @@ def start(
     """Bring a session up as ``linda start`` does and stay with it until the block ends.
 
     ``options`` are the long options of ``linda start`` with underscores (``keep_browser=True``, ``timeout=60.0``).
+    ``driver_at_once=False`` attaches no ChromeDriver before ``live.driver`` is asked for, which spares its memory.
     ``on_event`` is called from the run's own thread. Raises the named errors; a code to scan is an event ``qr``.
     """
     heard: queue.SimpleQueue[Event | None] = queue.SimpleQueue()

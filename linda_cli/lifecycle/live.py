@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,13 @@ class Live:
     """A running browser. ``tell`` hears every change of the page, from another thread, together with this object."""
 
     def __init__(
-        self, running: Running, devtools: DevTools, signals: Signals, tell: Tell, undetected: Path | None = None
+        self,
+        running: Running,
+        devtools: DevTools,
+        signals: Signals,
+        tell: Tell,
+        undetected: Path | None = None,
+        driver_at_once: bool = True,
     ) -> None:
         self.running = running
         self.signals = signals
@@ -39,8 +45,12 @@ class Live:
         self._driver: WebDriver | None = None
         self._problem: LindaError | None = None
         self.tab = _whatsapp_tab(devtools)
-        self._attaching = threading.Thread(target=self._attach, name="selenium", daemon=True)
-        self._attaching.start()
+        # Held while a driver is attached: a run and its bot may ask for the first one at once.
+        self._attaching = threading.Lock()
+        if driver_at_once:
+            begun = threading.Event()
+            threading.Thread(target=self._attach_beside, args=(begun,), name="selenium", daemon=True).start()
+            begun.wait()
         self.watch = Watch(self.tab, signals, lambda state: tell(self, state))
         self.watch.start()
 
@@ -52,16 +62,21 @@ class Live:
     @property
     def driver(self) -> WebDriver:
         """Selenium on this browser; attached again where its driver has died. Raises ``BrowserFailed``."""
-        self._attaching.join()
-        if self._driver is not None and self._driver.service.process is not None:
-            if self._driver.service.process.poll() is None:
-                return self._driver
-            self._driver = None
-        if self._driver is None and (self._problem is None or isinstance(self._problem, BrowserFailed)):
+        with self._attaching:
+            if self._driver is not None and self._driver.service.process is not None:
+                if self._driver.service.process.poll() is None:
+                    return self._driver
+                self._driver = None
+            if self._driver is None and (self._problem is None or isinstance(self._problem, BrowserFailed)):
+                self._attach()
+            if self._driver is None:
+                raise self._problem or BrowserFailed("ChromeDriver could not attach", "chromedriver --version")
+            return self._driver
+
+    def _attach_beside(self, begun: threading.Event) -> None:
+        with self._attaching:
+            begun.set()
             self._attach()
-        if self._driver is None:
-            raise self._problem or BrowserFailed("ChromeDriver could not attach", "chromedriver --version")
-        return self._driver
 
     def _attach(self) -> None:
         self._problem = None
@@ -75,6 +90,16 @@ class Live:
         except LindaError as problem:
             self._problem = problem
 
+    @contextlib.contextmanager
+    def _attached_or_not(self) -> Iterator[None]:
+        """Wait until nobody attaches any more; ten seconds of it are enough, a driver may hang."""
+        waited = self._attaching.acquire(timeout=10)
+        try:
+            yield
+        finally:
+            if waited:
+                self._attaching.release()
+
     def reload(self, url: str = URL) -> None:
         """Load the page anew; the address goes back to the plain one, a logout's parameters must not stay in it."""
         with contextlib.suppress(OSError, TimeoutError):
@@ -87,24 +112,27 @@ class Live:
 
     def detach(self) -> None:
         """Let go of the browser; it stays as it is."""
-        self._attaching.join(10)
-        if self._driver is not None:
-            driver.detach(self._driver)
-            self._driver = None
+        with self._attached_or_not():
+            if self._driver is not None:
+                driver.detach(self._driver)
+                self._driver = None
         self._devtools.close()
 
     def close(self) -> bool:
         """End the browser and wait until it has gone. True when it flushed everything."""
-        self._attaching.join(10)
+        with self._attached_or_not():
+            pass
         try:
             return close.close(self.running, self._devtools)
         finally:
             self.detach()
 
 
-def bring_up(starting: launch.Starting, interrupted: Callable[[], bool], **rest: Any) -> Live | None:
+def bring_up(
+    starting: launch.Starting, interrupted: Callable[[], bool], driver_at_once: bool = True, **rest: Any
+) -> Live | None:
     """Wait for a browser that was started and watch its page; None where ``interrupted``."""
-    warm.up()
+    warm.up(driver_at_once)
     running = launch.await_port(starting, interrupted=interrupted)
     if running is None:
         return None
@@ -112,7 +140,7 @@ def bring_up(starting: launch.Starting, interrupted: Callable[[], bool], **rest:
     if devtools is None:
         close.close(running)
         raise BrowserFailed("the browser started and its debugging port does not answer", f"cat {starting.log}")
-    return Live(running, devtools, **rest)
+    return Live(running, devtools, driver_at_once=driver_at_once, **rest)
 
 
 def take_up(profile: Path, **rest: Any) -> Live | None:

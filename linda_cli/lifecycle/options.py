@@ -30,7 +30,8 @@ class Options:
 
     ``timeout``: to ready, standing still while a code is on show. ``qr_timeout`` 0: codes are renewed until stopped.
     ``hung_after``: a browser without a sign of life for this long is replaced. ``can_show``: there is somewhere a code
-    can be seen after a logout. ``backup_every`` 0: never.
+    can be seen after a logout. ``backup_every`` 0: never. ``driver_at_once`` False: no ChromeDriver before somebody
+    asks for it, and saving does not ask; for who has many sessions and speaks to few pages.
     """
 
     link_with: str = "qr"
@@ -47,6 +48,7 @@ class Options:
     takeover: bool = False
     hung_after: float = 10.0
     can_show: bool = True
+    driver_at_once: bool = True
     url: str = "https://web.whatsapp.com/"
     browser_args: tuple[str, ...] = ()
     signals: Path | None = None

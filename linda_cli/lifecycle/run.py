@@ -220,7 +220,12 @@ class Run:
     def watching(self) -> dict[str, Any]:
         """How every browser of this run is watched and driven."""
         patched = self.store.home.drivers if self.options.engine == "undetected" else None
-        return {"signals": self.signals, "tell": self.heard, "undetected": patched}
+        return {
+            "signals": self.signals,
+            "tell": self.heard,
+            "undetected": patched,
+            "driver_at_once": self.options.driver_at_once,
+        }
 
     def close_browser(self) -> bool:
         """Close the browser and wait until it has gone; True when it flushed everything."""

@@ -52,7 +52,7 @@ def save(run: Run) -> bool:
     seen = read_login(run.profile)
     if seen is None or seen.number != run.number:
         return False
-    if run.live is not None:
+    if run.live is not None and run.options.driver_at_once:
         # Attached beside all this; what keeps ChromeDriver from it must come out before anybody relies on this run.
         run.live.driver  # noqa: B018
     run.login = seen.digest
