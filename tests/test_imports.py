@@ -85,5 +85,14 @@ def test_a_start_imports_the_watcher_and_the_bot_only_for_a_bot() -> None:
 
 def test_a_whole_start_goes_without_what_only_other_ways_need(linked: World) -> None:
     modules = imported("--home", str(linked.home), "start", "--sandbox", "--once", NUMBER)
-    for_others = {"asyncio", "cryptography", "pydantic", "qrcode", "rich", "sqlite3", "undetected_chromedriver"}
+    for_others = {
+        "asyncio",
+        "cryptography",
+        "pydantic",
+        "qrcode",
+        "rich",
+        "selenium",
+        "sqlite3",
+        "undetected_chromedriver",
+    }
     assert tops(modules) & for_others == set()
