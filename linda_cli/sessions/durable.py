@@ -126,10 +126,11 @@ def hash_file(path: Path) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
-def copy_hashed(source: Path, target: Path) -> tuple[int, str]:
-    """Copy a regular file in one pass and give (size, SHA-256) of the very bytes that were written, not yet synced.
+def copy_hashed(source: Path, target: Path, *, durable: bool = False) -> tuple[int, str]:
+    """Copy a regular file in one pass and give (size, SHA-256) of the very bytes that were written.
 
     Shares blocks where the filesystem can; the hash is then of the copy, which no writer of the source can change.
+    ``durable``: its bytes are on the disk then; its name is for :func:`sync_folders`.
     """
     import hashlib
 
@@ -146,6 +147,8 @@ def copy_hashed(source: Path, target: Path) -> tuple[int, str]:
                 size += len(chunk)
                 if not cloned:
                     _write_all(outward.fileno(), chunk)
+            if durable:
+                os.fsync(outward.fileno())
     return size, digest.hexdigest()
 
 
@@ -188,11 +191,9 @@ def sync_file(path: Path) -> None:
         os.close(handle)
 
 
-def sync_tree(folder: Path) -> None:
-    """Make every file and every name below ``folder`` durable, leaves first."""
-    for here, _, names in os.walk(folder, topdown=False):
-        for name in names:
-            sync_file(Path(here, name))
+def sync_folders(folder: Path) -> None:
+    """Make every name below ``folder`` durable, leaves first, where the bytes are already."""
+    for here, _, _ in os.walk(folder, topdown=False):
         sync_folder(Path(here))
 
 
