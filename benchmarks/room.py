@@ -69,7 +69,7 @@ def used(folder: Path) -> int:
 
 @contextlib.contextmanager
 def reflinks() -> Iterator[Path | None]:
-    """A fresh filesystem whose copies share their blocks, in a file; None, and the reason said, where that cannot be."""
+    """A fresh filesystem whose copies share their blocks; None, and the reason said, where there can be none."""
     with tempfile.TemporaryDirectory(prefix="linda-bench-") as folder:
         image, place = Path(folder, "image"), Path(folder, "xfs")
         place.mkdir()

@@ -45,8 +45,11 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Replace the file at ``path`` by ``data``, mode 0600: a reader sees the old bytes or the new ones."""
+def write_whole(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Replace the file at ``path`` by ``data``, mode 0600: a reader sees the old bytes or the new ones.
+
+    ``durable`` False is for what may be lost: after a power cut it may be empty or the old one.
+    """
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
     with contextlib.suppress(FileNotFoundError):
         fresh.unlink()
@@ -56,7 +59,8 @@ def write_whole(path: Path, data: bytes) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.fchmod(handle, 0o600)
         _write_all(handle, data)
-        os.fsync(handle)
+        if durable:
+            os.fsync(handle)
         fresh.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -64,7 +68,8 @@ def write_whole(path: Path, data: bytes) -> None:
         raise
     finally:
         os.close(handle)
-    sync_folder(path.parent)
+    if durable:
+        sync_folder(path.parent)
 
 
 def unfinished(folder: Path, *names: str) -> list[Path]:

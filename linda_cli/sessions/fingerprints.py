@@ -42,7 +42,8 @@ def remember(home: Home, number: str, profile: Path, entries: Sequence[Entry]) -
     if {path: ((ino, size, time), sha) for path, (ino, size, time, sha) in told.items()} == _remembered(home, number):
         return
     try:
-        write_whole(home.hash_memory(number), json.dumps(told).encode())
+        # Lost or empty after a power cut, it is made again by the next backup.
+        write_whole(home.hash_memory(number), json.dumps(told).encode(), durable=False)
     except OSError:
         return
 

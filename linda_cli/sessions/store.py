@@ -74,7 +74,9 @@ class Store(Saving):
                 # Worth having, and no reason to refuse: the profile itself goes to quarantine anyway.
                 self._backup(number, None, "before-restore", False, profile)
 
-        put = self._put_back(number, chosen, "a person restored another one", proven)
+        put = profiles.put_back(self.home, chosen, number, "a person restored another one", proven)
+        # restoreCount is for the first ready; here only what is known now changes.
+        self._note_placed(number, chosen, isLinked=True, lastState="stopped")
         if described is not None:
             described = replace(described, valid=True)
             login = described.login
@@ -83,8 +85,6 @@ class Store(Saving):
             login = seen.login.digest if seen.login else None
         self.state.welcome(number, pardon=login)
         self._pardon_fingerprint(number, put.profile)
-        # restoreCount is for the first ready; here only what is known now changes.
-        self.state.save(number, isLinked=True, lastState="stopped")
         self.retain(number)
         return Restored(number, described, put.aside, chosen.name)
 
@@ -131,19 +131,14 @@ class Store(Saving):
     def put_in_place(self, number: str, name: str, reason: str) -> profiles.PutInPlace:
         """Make a backup the profile; what was there goes to quarantine."""
         with self.store_lock(number):
-            return self._put_back(number, profiles.find_stamped(self.home, number, name), reason)
+            stamped = profiles.find_stamped(self.home, number, name)
+            put = profiles.put_back(self.home, stamped, number, reason)
+            self._note_placed(number, stamped)
+            return put
 
-    def _put_back(
-        self,
-        number: str,
-        stamped: Stamped,
-        reason: str,
-        proven: Callable[[manifest.Manifest | None], None] = lambda _: None,
-    ) -> profiles.PutInPlace:
-        put = profiles.put_back(self.home, stamped, number, reason, proven)
+    def _note_placed(self, number: str, stamped: Stamped, **fields: Any) -> None:
         # From here on only backups of what was put in place say how far its logs had grown.
-        self.state.save(number, placed={"from": stamped.name, "at": self.home.next_ms(number)})
-        return put
+        self.state.save(number, placed={"from": stamped.name, "at": self.home.next_ms(number)}, **fields)
 
     def quarantine(self, number: str, profile: Path, reason: str) -> str | None:
         """Put a profile aside; None where there was none."""
