@@ -11,7 +11,8 @@ from pathlib import Path
 
 # linux/fs.h: make the target share the source's blocks, on filesystems that can (btrfs, xfs, bcachefs).
 _FICLONE = 0x40049409
-_CHUNK = 1 << 20
+# One buffer for all of a file, and so small that what was read is still near when it is hashed and written.
+_CHUNK = 1 << 18
 
 
 def make_folder(path: Path, *, durable: bool = True) -> None:
@@ -124,10 +125,11 @@ def hash_file(path: Path) -> tuple[int, str]:
 
     digest = hashlib.sha256()
     size = 0
+    buffer = memoryview(bytearray(_CHUNK))
     with os.fdopen(open_regular(path), "rb", buffering=0) as source:
-        while chunk := source.read(_CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
+        while count := source.readinto(buffer):
+            digest.update(buffer[:count])
+            size += count
     return size, digest.hexdigest()
 
 
@@ -141,15 +143,17 @@ def copy_hashed(source: Path, target: Path, *, durable: bool = False) -> tuple[i
 
     digest = hashlib.sha256()
     size = 0
+    buffer = memoryview(bytearray(_CHUNK))
     reading = open_regular(source)
     with os.fdopen(reading, "rb", buffering=0) as inward:
         writing = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(writing, "r+b", buffering=0) as outward:
             os.fchmod(writing, 0o600)
             cloned = _clone(outward.fileno(), inward.fileno())
-            while chunk := (outward if cloned else inward).read(_CHUNK):
+            while count := (outward if cloned else inward).readinto(buffer):
+                chunk = buffer[:count]
                 digest.update(chunk)
-                size += len(chunk)
+                size += count
                 if not cloned:
                     _write_all(outward.fileno(), chunk)
             if durable:
@@ -181,7 +185,7 @@ def _clone(target: int, source: int) -> bool:
     return True
 
 
-def _write_all(handle: int, chunk: bytes) -> None:
+def _write_all(handle: int, chunk: bytes | memoryview) -> None:
     view = memoryview(chunk)
     while view:
         view = view[os.write(handle, view) :]
