@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from math import isinf
 from pathlib import Path
 
-from benchmarks import linking, many, npm, restarting, serving, starting, storing
+from benchmarks import linking, many, npm, restarting, room, serving, starting, storing
 from benchmarks.rows import TURNS, Row
 from benchmarks.scene import scene
 
@@ -37,6 +37,8 @@ def main() -> int:
             rows += many.rows(there, there.home / "many")
         if not wanted or "storing" in wanted:
             rows += storing.rows(there, peers)
+            # After it: on the login that it has made large.
+            rows += room.rows(there)
     if not wanted or "serving" in wanted:
         rows += serving.rows(peers)
     if wanted:

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -35,6 +36,8 @@ assert shutil.rmtree.avoids_symlink_attacks  # its choice of functions is made b
 def laid_over(hand: Hand) -> Iterator[None]:
     """Lead every changing call through ``hand(name, real, args, kwargs)``."""
     real = {name: getattr(os, name) for name in CHANGING}
+    # Some files are copied at once: each call is counted, or recorded, with what it did.
+    one_by_one = threading.Lock()
 
     def wrapped(name: str) -> Real:
         def call(*args: Any, **kwargs: Any) -> Any:
@@ -42,7 +45,8 @@ def laid_over(hand: Hand) -> Iterator[None]:
                 flags = args[1] if len(args) > 1 else kwargs["flags"]
                 if not flags & _WRITING:
                     return real[name](*args, **kwargs)
-            return hand(name, real[name], args, kwargs)
+            with one_by_one:
+                return hand(name, real[name], args, kwargs)
 
         return call
 

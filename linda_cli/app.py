@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
 import typer
 from typer.core import TyperGroup
@@ -145,6 +145,8 @@ class _Plain:
 
 def _speak_plainly(parameter: Any) -> None:
     kind = getattr(getattr(parameter, "type_descriptor", None), "annotation", None)
+    if get_origin(kind) is list:
+        (kind,) = get_args(kind)
     # Where Typer is built otherwise, or a parameter is of another kind, Typer's own way stays.
     if kind in (str, bool, int, float, Path) and hasattr(parameter, "_runtime_param"):
         parameter._runtime_param = _Plain(kind)

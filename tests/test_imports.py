@@ -81,3 +81,18 @@ def test_what_a_command_imports(linked: World, words: list[str], entered: set[st
 def test_a_start_imports_the_watcher_and_the_bot_only_for_a_bot() -> None:
     late = {"selenium", "psutil", "watchfiles", "linda_cli.lifecycle.bot", "linda_cli.lifecycle.changes"}
     assert imported("start", "--help") & late == set()
+
+
+def test_a_whole_start_goes_without_what_only_other_ways_need(linked: World) -> None:
+    modules = imported("--home", str(linked.home), "start", "--sandbox", "--once", NUMBER)
+    for_others = {
+        "asyncio",
+        "cryptography",
+        "pydantic",
+        "qrcode",
+        "rich",
+        "selenium",
+        "sqlite3",
+        "undetected_chromedriver",
+    }
+    assert tops(modules) & for_others == set()

@@ -8,6 +8,9 @@ auth.sessionName = 'RemoteAuth';
 auth.userDataDir = process.env.BENCH_LOGIN;
 const zip = path.join(auth.dataPath, 'RemoteAuth.zip');
 
+const bytes = (folder) => fs.readdirSync(folder, { recursive: true, withFileTypes: true })
+  .reduce((sum, one) => sum + (one.isFile() ? fs.statSync(path.join(one.parentPath, one.name)).size : 0), 0);
+
 require('readline').createInterface({ input: process.stdin }).on('line', async (word) => {
   if (word === 'uncompress') {
     // It removes what it has read.
@@ -16,6 +19,8 @@ require('readline').createInterface({ input: process.stdin }).on('line', async (
   }
   const began = process.hrtime.bigint();
   await (word === 'compress' ? auth.compressSession() : auth.unCompressSession(zip + '.read'));
+  // Its promise is kept once the archive has been read; the last files are still being written then.
+  while (word === 'uncompress' && bytes(auth.userDataDir) < bytes(auth.tempDir)) await new Promise(setImmediate);
   const taken = Number(process.hrtime.bigint() - began) / 1e9;
   if (word === 'uncompress') fs.rmSync(auth.userDataDir, { recursive: true });
   auth.userDataDir = process.env.BENCH_LOGIN;

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import socket
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -89,6 +90,9 @@ class DevTools:
         """Let go of the browser; it stays as it is. Listeners are told nothing of it."""
         with self._lock:
             self._listeners.clear()
+        with contextlib.suppress(Exception):
+            # Closing alone does not wake a thread that waits for the next word.
+            self._socket.sock.shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
         with contextlib.suppress(Exception):
             self._socket.shutdown()  # type: ignore[no-untyped-call]
         if self._thread is not threading.current_thread():

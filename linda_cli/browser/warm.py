@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from importlib import import_module
 
-_SLOW = ("websocket", "psutil")
-_OF_THE_DRIVER = ("selenium.webdriver.chrome.webdriver", "selenium.webdriver.chrome.service")
+
+def up() -> None:
+    """Import what a run is going to need."""
+    for name in ("websocket", "psutil", "http.client"):
+        import_module(name)
 
 
-def up(driver: bool = True) -> None:
-    """Import what a run is going to need. ``driver``: it attaches one at once."""
-    for name in (*_SLOW, *(_OF_THE_DRIVER if driver else ())):
+def up_selenium() -> None:
+    """Import what a bot is going to need."""
+    for name in ("selenium.webdriver.chrome.webdriver", "selenium.webdriver.chrome.service"):
         import_module(name)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from linda_cli.browser import warm
 from linda_cli.errors import LindaError
 from linda_cli.lifecycle.events import Event, OnEvent
 from linda_cli.lifecycle.run import Run
@@ -96,6 +97,9 @@ def start(
 
     thread = threading.Thread(target=walk, name="linda", daemon=True)
     thread.start()
+    if run.options.driver_at_once:
+        # The bot is going to ask for it; a command line has no use for it.
+        threading.Thread(target=warm.up_selenium, name="selenium", daemon=True).start()
     try:
         ready.wait()
         if problem:

@@ -73,6 +73,7 @@ class Side(Protocol):
 
     def stop(self, reason: str) -> None: ...
     def wake(self) -> None: ...
+    def keep(self, told: Event) -> None: ...
 
 
 class Word(Enum):
@@ -243,7 +244,9 @@ class Bot:
             self._run.stop("the bot ended")
 
     def _say(self, name: str, **facts: object) -> None:
-        self.tell(event(name, self._run.number, facts))
+        told = event(name, self._run.number, facts)
+        self._run.keep(told)
+        self.tell(told)
 
     def _show(self, line: str, is_error: bool) -> None:
         with self._speaking:

@@ -10,7 +10,7 @@ from pathlib import Path
 from linda_cli.errors import Misused
 
 # A change is told once nothing more has changed for one to two steps; a disk that never rests is told anyway.
-_STEP_MS = 50
+_STEP_MS = 20
 _PATIENCE_MS = 1000
 
 

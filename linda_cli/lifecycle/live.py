@@ -1,4 +1,4 @@
-"""One browser that is up on a profile, its WhatsApp tab watched, its Selenium driver attached."""
+"""One browser that is up on a profile, its WhatsApp tab watched, its driver attached."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from linda_cli.browser import attach, close, driver, launch, warm
+from linda_cli.browser import attach, close, launch, warm
 from linda_cli.browser.binaries import find_driver
 from linda_cli.browser.devtools import DevTools, Tab, pages
+from linda_cli.browser.driver import Driver
+from linda_cli.browser.driver import attach as attach_driver
 from linda_cli.browser.launch import Running
 from linda_cli.errors import BrowserFailed, LindaError
 from linda_cli.whatsapp.page import ORIGIN, URL
@@ -42,14 +44,14 @@ class Live:
         self._devtools = devtools
         # Where the other engine keeps its patched driver; None is plain Selenium.
         self._undetected = undetected
-        self._driver: WebDriver | None = None
+        self._driver: Driver | None = None
         self._problem: LindaError | None = None
         self.tab = _whatsapp_tab(devtools)
         # Held while a driver is attached: a run and its bot may ask for the first one at once.
         self._attaching = threading.Lock()
         if driver_at_once:
             begun = threading.Event()
-            threading.Thread(target=self._attach_beside, args=(begun,), name="selenium", daemon=True).start()
+            threading.Thread(target=self._attach_beside, args=(begun,), name="driver", daemon=True).start()
             begun.wait()
         self.watch = Watch(self.tab, signals, lambda state: tell(self, state))
         self.watch.start()
@@ -63,15 +65,22 @@ class Live:
     def driver(self) -> WebDriver:
         """Selenium on this browser; attached again where its driver has died. Raises ``BrowserFailed``."""
         with self._attaching:
-            if self._driver is not None and self._driver.service.process is not None:
-                if self._driver.service.process.poll() is None:
-                    return self._driver
-                self._driver = None
-            if self._driver is None and (self._problem is None or isinstance(self._problem, BrowserFailed)):
-                self._attach()
-            if self._driver is None:
-                raise self._problem or BrowserFailed("ChromeDriver could not attach", "chromedriver --version")
-            return self._driver
+            return self._proven().selenium()
+
+    def prove_driver(self) -> None:
+        """Raises ``BrowserFailed`` where no ChromeDriver can attach."""
+        with self._attaching:
+            self._proven()
+
+    def _proven(self) -> Driver:
+        if self._driver is not None and not self._driver.alive:
+            self._driver.detach()
+            self._driver = None
+        if self._driver is None and (self._problem is None or isinstance(self._problem, BrowserFailed)):
+            self._attach()
+        if self._driver is None:
+            raise self._problem or BrowserFailed("ChromeDriver could not attach", "chromedriver --version")
+        return self._driver
 
     def _attach_beside(self, begun: threading.Event) -> None:
         with self._attaching:
@@ -86,7 +95,7 @@ class Live:
                 from linda_cli.browser.undetected import patched_driver
 
                 binary = patched_driver(binary, self._undetected)
-            self._driver = driver.attach(binary, self.running.profile, self.running.port, self.tab.target)
+            self._driver = attach_driver(binary, self.running.profile, self.running.port, self.tab.target)
         except LindaError as problem:
             self._problem = problem
 
@@ -114,7 +123,7 @@ class Live:
         """Let go of the browser; it stays as it is."""
         with self._attached_or_not():
             if self._driver is not None:
-                driver.detach(self._driver)
+                self._driver.detach()
                 self._driver = None
         self._devtools.close()
 
@@ -128,11 +137,9 @@ class Live:
             self.detach()
 
 
-def bring_up(
-    starting: launch.Starting, interrupted: Callable[[], bool], driver_at_once: bool = True, **rest: Any
-) -> Live | None:
+def bring_up(starting: launch.Starting, interrupted: Callable[[], bool], **rest: Any) -> Live | None:
     """Wait for a browser that was started and watch its page; None where ``interrupted``."""
-    warm.up(driver_at_once)
+    warm.up()
     running = launch.await_port(starting, interrupted=interrupted)
     if running is None:
         return None
@@ -140,7 +147,7 @@ def bring_up(
     if devtools is None:
         close.close(running)
         raise BrowserFailed("the browser started and its debugging port does not answer", f"cat {starting.log}")
-    return Live(running, devtools, driver_at_once=driver_at_once, **rest)
+    return Live(running, devtools, **rest)
 
 
 def take_up(profile: Path, **rest: Any) -> Live | None:

@@ -15,6 +15,7 @@ import os
 import queue
 import shlex
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -87,6 +88,8 @@ class Run:
     linking: bool = False
     root_said: bool = False
     unkept: list[dict[str, Any]] = field(default_factory=list)
+    # The bot beside a run has a thread and events of its own.
+    keeping: threading.Lock = field(default_factory=threading.Lock)
     patience: Patience = field(default_factory=lambda: Patience(0.0))
     locks: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     signals: Signals = field(init=False)
@@ -115,13 +118,14 @@ class Run:
         self.on_event(told)
 
     def keep(self, told: Event) -> None:
-        """Keep an event; those of a run that does not know its number yet wait for it."""
+        """Keep an event, from any thread; those of a run that does not know its number yet wait for it."""
         line = {"event": told.event, "session": told.session, "at": told.at, "elapsedMs": told.elapsed_ms}
-        self.unkept.append({**line, **story_log.plain(told.event, told.facts)})
-        if self.number is not None:
-            for one in self.unkept:
-                story_log.append(self.store.home.session_log(self.number), one)
-            self.unkept.clear()
+        with self.keeping:
+            self.unkept.append({**line, **story_log.plain(told.event, told.facts)})
+            if self.number is not None:
+                for one in self.unkept:
+                    story_log.append(self.store.home.session_log(self.number), one)
+                self.unkept.clear()
 
     def note(self, **fields: Any) -> None:
         """Keep what is known of the session in the state file."""

@@ -54,7 +54,7 @@ def save(run: Run) -> bool:
         return False
     if run.live is not None and run.options.driver_at_once:
         # Attached beside all this; what keeps ChromeDriver from it must come out before anybody relies on this run.
-        run.live.driver  # noqa: B018
+        run.live.prove_driver()
     run.login = seen.digest
     there = _good_enough(run, seen.digest)
     if there is not None:

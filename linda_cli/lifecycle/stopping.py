@@ -28,7 +28,8 @@ class StoppedSession:
 
 
 def stop_session(store: Store, number: str | None) -> StoppedSession:
-    """End whatever runs this session. Raises ``Failed`` where it does not end, ``SessionNotFound``."""
+    """End whatever runs this session. Raises ``Failed`` where it does not end, ``SessionNotFound``, and ``InUse`` for
+    a session of a server, which would end with all its others."""
     found = store.resolve(number)
     store.require()
     if found is None:
@@ -37,6 +38,12 @@ def stop_session(store: Store, number: str | None) -> StoppedSession:
     holder = holder_of(store.home.run_lock(found))
     if holder is not None:
         was_running = holder.run
+        if _is_server(holder):
+            raise InUse(
+                f"session {found} is in the hands of linda serve, pid {holder.pid}, which has others too",
+                f"curl -X POST http://127.0.0.1:8350/whatsapp/accounts/{found}/stop",
+                pid=holder.pid,
+            )
         _end(store.home, found, holder)
     if holder is None and found not in store.numbers():
         store.only(found)
@@ -60,6 +67,17 @@ def _stop_linking(store: Store) -> StoppedSession:
     if holder is not None:
         _end(store.home, "linking", holder)
     return StoppedSession(None, holder is not None, None)
+
+
+def _is_server(holder: Holder) -> bool:
+    """Whether the command that holds the lock is ``linda serve``, whatever global options stand before the verb."""
+    words = iter(holder.command.split()[1:])
+    for word in words:
+        if word == "--home":
+            next(words, None)
+        elif not word.startswith("-"):
+            return holder.run and word == "serve"
+    return False
 
 
 def _end(home: Home, name: str, holder: Holder) -> None:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from linda_cli.errors import Failed, ProfileDamaged
+from linda_cli.sessions import together
 from linda_cli.sessions.checks import look
 from linda_cli.sessions.clock import iso
 from linda_cli.sessions.durable import (
@@ -21,14 +22,15 @@ from linda_cli.sessions.durable import (
     make_folder,
     move,
     remove_tree,
+    sync_file,
     sync_folder,
-    sync_tree,
+    sync_folders,
     write_whole,
 )
 from linda_cli.sessions.home import Home, Stamped
 from linda_cli.sessions.login import Login
-from linda_cli.sessions.login_files import Entry, fingerprint, login_files, shared
-from linda_cli.sessions.manifest import MANIFEST, Manifest, read_manifest, through_a_link, unusable
+from linda_cli.sessions.login_files import Entry, fingerprint, login_files, never_changes, shared
+from linda_cli.sessions.manifest import MANIFEST, Manifest, read_manifest, trouble, unusable
 from linda_cli.sessions.pinning import MOST, Pin, pinned
 from linda_cli.sessions.sharing import Donor, donor
 
@@ -119,27 +121,41 @@ def soundness(folder: Path) -> tuple[Login | None, str | None]:
 
 
 def _copied(profile: Path, work: Path, earlier: Donor | None, pins: Mapping[str, Pin]) -> tuple[Entry, ...]:
-    entries: list[Entry] = []
-    for path in _all_of(profile, pins):
-        target = work / path
-        make_folder(target.parent, durable=False)
+    """The login's files, copied and their bytes durable."""
+
+    def copied(path: str, *, durable: bool = True) -> Entry | None:
         pin = pins.get(path)
         if pin is not None and _grows(path):
             # Whatever it has become since, this much of it belongs to the others.
-            entries.append(Entry(path, *copy_open(pin.handle, target, pin.size)))
-            continue
+            return Entry(path, *copy_open(pin.handle, work / path, pin.size, durable=durable))
         given = earlier.gives(profile / path, path, work) if earlier is not None else None
         if given is not None:
-            entries.append(given)
-            continue
+            return given
         try:
-            size, sha256 = copy_open(pin.handle, target) if pin is not None else copy_hashed(profile / path, target)
+            if pin is not None:
+                size, sha256 = copy_open(pin.handle, work / path, durable=durable)
+            else:
+                size, sha256 = copy_hashed(profile / path, work / path, durable=durable)
         except FileNotFoundError:
             if path.endswith((".log", ".ldb", ".sst")) or path.rsplit("/", 1)[-1].startswith(("CURRENT", "MANIFEST")):
                 raise
-            continue
-        entries.append(Entry(path, size, sha256))
-    return tuple(entries)
+            return None
+        return Entry(path, size, sha256)
+
+    paths = _all_of(profile, pins)
+    _make_folders(work, paths)
+    # What a running browser writes to is copied in the order in which it is listed; the rest never changes.
+    moving = [path for path in paths if not never_changes(path)]
+    still = [path for path in paths if never_changes(path)]
+    entries = {path: copied(path, durable=False) for path in moving}
+    together.each(sync_file, [work / path for path, entry in entries.items() if entry is not None])
+    entries.update(zip(still, together.each(copied, still), strict=True))
+    return tuple(entry for path in paths if (entry := entries[path]) is not None)
+
+
+def _make_folders(work: Path, paths: Iterable[str]) -> None:
+    for folder in {path.rpartition("/")[0] for path in paths}:
+        make_folder(work / folder, durable=False)
 
 
 def _all_of(profile: Path, pins: Mapping[str, Pin]) -> list[str]:
@@ -154,7 +170,7 @@ def _grows(path: str) -> bool:
 
 def _finish(home: Home, work: Path, ms: int, origin: Origin, entries: tuple[Entry, ...], login: Login) -> Stamped:
     # Data, then manifest, then the name: each durable before the next.
-    sync_tree(work)
+    sync_folders(work)
     manifest = Manifest(
         number=origin.number,
         created_at=iso(ms),
@@ -185,28 +201,32 @@ def change(home: Home, stamped: Stamped, **fields: Any) -> Manifest:
 
 
 def unpack(home: Home, stamped: Stamped, target: Path) -> Manifest:
-    """Copy a backup's files into the new folder ``target``, checking every byte on the way.
+    """Copy a backup's files into the new folder ``target``, checking every byte on the way; all of it is durable then.
 
     Raises ``BackupUnusable`` where a file is missing, short or altered, or where the whole is no sound login.
     """
     folder = home.at(stamped)
     manifest = read_manifest(folder)
-    make_folder(target)
-    for entry in manifest.files:
-        if through_a_link(folder, entry.path):
-            raise unusable(stamped.name, f"{entry.path} is missing")
-        into = target / entry.path
-        make_folder(into.parent, durable=False)
+    wrong = trouble(folder, manifest, thorough=False)
+    if wrong:
+        raise unusable(stamped.name, wrong)
+
+    def put(entry: Entry) -> None:
         try:
-            got = copy_hashed(folder / entry.path, into)
+            got = copy_hashed(folder / entry.path, target / entry.path, durable=True)
         except FileNotFoundError:
             raise unusable(stamped.name, f"{entry.path} is missing") from None
         if got != (entry.size, entry.sha256):
             raise unusable(stamped.name, f"{entry.path} has other bytes than were saved")
+
+    make_folder(target)
+    _make_folders(target, (entry.path for entry in manifest.files))
+    # The largest first, so that nobody has a large one left when the others are done.
+    together.each(put, sorted(manifest.files, key=lambda entry: -entry.size))
     _, damage = soundness(target)
     if damage:
         raise unusable(stamped.name, damage)
-    sync_tree(target)
+    sync_folders(target)
     return manifest
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 # linux/fs.h: make the target share the source's blocks, on filesystems that can (btrfs, xfs, bcachefs).
 _FICLONE = 0x40049409
-_CHUNK = 1 << 20
+# One buffer for all of a file, and so small that what was read is still near when it is hashed and written.
+_CHUNK = 1 << 18
 
 
 def make_folder(path: Path, *, durable: bool = True) -> None:
@@ -46,8 +47,11 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Replace the file at ``path`` by ``data``, mode 0600: a reader sees the old bytes or the new ones."""
+def write_whole(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Replace the file at ``path`` by ``data``, mode 0600: a reader sees the old bytes or the new ones.
+
+    ``durable`` False is for what may be lost: after a power cut it may be empty or the old one.
+    """
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
     with contextlib.suppress(FileNotFoundError):
         fresh.unlink()
@@ -57,7 +61,8 @@ def write_whole(path: Path, data: bytes) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.fchmod(handle, 0o600)
         _write_all(handle, data)
-        os.fsync(handle)
+        if durable:
+            os.fsync(handle)
         fresh.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -65,7 +70,8 @@ def write_whole(path: Path, data: bytes) -> None:
         raise
     finally:
         os.close(handle)
-    sync_folder(path.parent)
+    if durable:
+        sync_folder(path.parent)
 
 
 def unfinished(folder: Path, *names: str) -> list[Path]:
@@ -120,31 +126,34 @@ def hash_file(path: Path) -> tuple[int, str]:
 
     digest = hashlib.sha256()
     size = 0
+    buffer = memoryview(bytearray(_CHUNK))
     with os.fdopen(open_regular(path), "rb", buffering=0) as source:
-        while chunk := source.read(_CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
+        while count := source.readinto(buffer):
+            digest.update(buffer[:count])
+            size += count
     return size, digest.hexdigest()
 
 
-def copy_hashed(source: Path, target: Path) -> tuple[int, str]:
-    """Copy a regular file in one pass and give (size, SHA-256) of the very bytes that were written, not yet synced.
+def copy_hashed(source: Path, target: Path, *, durable: bool = False) -> tuple[int, str]:
+    """Copy a regular file in one pass and give (size, SHA-256) of the very bytes that were written.
 
     Shares blocks where the filesystem can; the hash is then of the copy, which no writer of the source can change.
+    ``durable``: its bytes are on the disk then; its name is for :func:`sync_folders`.
     """
     reading = open_regular(source)
     try:
-        return copy_open(reading, target)
+        return copy_open(reading, target, durable=durable)
     finally:
         os.close(reading)
 
 
-def copy_open(source: int, target: Path, most: int | None = None) -> tuple[int, str]:
+def copy_open(source: int, target: Path, most: int | None = None, *, durable: bool = False) -> tuple[int, str]:
     """The same for a file that is open, from its beginning; ``most``: only so many bytes of it."""
     import hashlib
 
     digest = hashlib.sha256()
     size = 0
+    buffer = memoryview(bytearray(_CHUNK))
     writing = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         os.fchmod(writing, 0o600)
@@ -152,12 +161,15 @@ def copy_open(source: int, target: Path, most: int | None = None) -> tuple[int, 
         if cloned and most is not None and os.fstat(writing).st_size > most:
             os.ftruncate(writing, most)
         left = most if most is not None else sys.maxsize
-        while chunk := os.pread(writing if cloned else source, min(_CHUNK, left), size):
+        while count := os.preadv(writing if cloned else source, [buffer[: min(_CHUNK, left)]], size):
+            chunk = buffer[:count]
             digest.update(chunk)
-            size += len(chunk)
-            left -= len(chunk)
+            size += count
+            left -= count
             if not cloned:
                 _write_all(writing, chunk)
+        if durable:
+            os.fsync(writing)
     finally:
         os.close(writing)
     return size, digest.hexdigest()
@@ -187,7 +199,7 @@ def _clone(target: int, source: int) -> bool:
     return True
 
 
-def _write_all(handle: int, chunk: bytes) -> None:
+def _write_all(handle: int, chunk: bytes | memoryview) -> None:
     view = memoryview(chunk)
     while view:
         view = view[os.write(handle, view) :]
@@ -202,11 +214,9 @@ def sync_file(path: Path) -> None:
         os.close(handle)
 
 
-def sync_tree(folder: Path) -> None:
-    """Make every file and every name below ``folder`` durable, leaves first."""
-    for here, _, names in os.walk(folder, topdown=False):
-        for name in names:
-            sync_file(Path(here, name))
+def sync_folders(folder: Path) -> None:
+    """Make every name below ``folder`` durable, leaves first, where the bytes are already."""
+    for here, _, _ in os.walk(folder, topdown=False):
         sync_folder(Path(here))
 
 

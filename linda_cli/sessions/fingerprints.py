@@ -12,14 +12,10 @@ from pathlib import Path
 
 from linda_cli.sessions.durable import hash_file, write_whole
 from linda_cli.sessions.home import Home
-from linda_cli.sessions.login_files import BLOBS, Entry, login_files, stat_key
+from linda_cli.sessions.login_files import Entry, login_files, never_changes, stat_key
 from linda_cli.sessions.state import read_json
 
 _Key = tuple[int, int, int]
-
-
-def _never_changes(path: str) -> bool:
-    return path.endswith((".ldb", ".sst")) or path.startswith(f"{BLOBS}/")
 
 
 def profile_entries(home: Home, number: str, profile: Path) -> list[Entry]:
@@ -40,13 +36,14 @@ def remember(home: Home, number: str, profile: Path, entries: Sequence[Entry]) -
     """Keep the hashes of what will not change. It is only a shortcut: not being able to is no failure."""
     told = {}
     for entry in entries:
-        key = stat_key(profile / entry.path) if _never_changes(entry.path) else None
+        key = stat_key(profile / entry.path) if never_changes(entry.path) else None
         if key is not None and key[1] == entry.size:
             told[entry.path] = [*key, entry.sha256]
     if {path: ((ino, size, time), sha) for path, (ino, size, time, sha) in told.items()} == _remembered(home, number):
         return
     try:
-        write_whole(home.hash_memory(number), json.dumps(told).encode())
+        # Lost or empty after a power cut, it is made again by the next backup.
+        write_whole(home.hash_memory(number), json.dumps(told).encode(), durable=False)
     except OSError:
         return
 

@@ -112,6 +112,11 @@ def _reading_order(name: str) -> tuple[int, str]:
     return (1 if name.startswith("MANIFEST") else 2 if name.endswith(".log") else 3), name
 
 
+def never_changes(path: str) -> bool:
+    """Whether a file of a login stays as it was first written: tables and blobs do."""
+    return path.endswith((".ldb", ".sst")) or path.startswith(f"{BLOBS}/")
+
+
 def stat_key(path: Path) -> tuple[int, int, int] | None:
     """(inode, size, mtime in ns) of a regular file: while these stay, an ``.ldb`` table has not changed."""
     try:

@@ -25,13 +25,15 @@ from linda_cli.sessions.durable import (
     move,
     remove_tree,
     sync_folder,
-    sync_tree,
+    sync_folders,
     write_whole,
 )
 from linda_cli.sessions.finding import linked_number, profile_of
+from linda_cli.sessions.fingerprints import remember
 from linda_cli.sessions.home import Home, Stamped, parse_stamped
 from linda_cli.sessions.locks import held
 from linda_cli.sessions.login_files import KEPT_ASIDE, login_files
+from linda_cli.sessions.manifest import Manifest
 from linda_cli.sessions.repairs import unfinished_repairs
 from linda_cli.sessions.sharing import unfinished_parts
 
@@ -80,13 +82,13 @@ def quarantine_copy(home: Home, number: str, profile: Path, reason: str) -> str:
             target = work / path
             make_folder(target.parent, durable=False)
             try:
-                copy_hashed(profile / path, target)
+                copy_hashed(profile / path, target, durable=True)
             except OSError:
                 if _reads(profile / path):
                     raise
                 # A file that cannot be read is damage that the copy cannot keep; the rest is still worth keeping.
                 target.unlink(missing_ok=True)
-        sync_tree(work)
+        sync_folders(work)
     except BaseException:
         if work.exists():
             remove_tree(work)
@@ -128,10 +130,18 @@ def _strip(folder: Path, prefix: str, kept: set[str]) -> None:
                 Path(one.path).unlink()
 
 
-def put_back(home: Home, stamped: Stamped, number: str, reason: str) -> PutInPlace:
+def put_back(
+    home: Home,
+    stamped: Stamped,
+    number: str,
+    reason: str,
+    proven: Callable[[Manifest | None], None] = lambda _: None,
+) -> PutInPlace:
     """Make a backup, or a quarantined profile, the profile of its number; the present one goes to quarantine.
 
-    The swap is two renames in ``sessions/``; on any failure, an interruption included, the old profile is back.
+    ``proven`` is called once the whole of it is known to be good and nothing has been moved yet; what it raises
+    leaves everything as it was. The swap is two renames in ``sessions/``; on any failure, an interruption included,
+    the old profile is back.
     """
     make_folder(home.sessions)
     ms = now_ms()
@@ -139,11 +149,13 @@ def put_back(home: Home, stamped: Stamped, number: str, reason: str) -> PutInPla
     aside = home.work_in_sessions("aside", number, ms)
     present = profile_of(home, number)
     target = home.named_profile(number)
+    told: Manifest | None = None
     try:
         if stamped.kind == "backup":
-            backups.unpack(home, stamped, fresh)
+            told = backups.unpack(home, stamped, fresh)
         else:
             _copy_quarantined(home, stamped, fresh)
+        proven(told)
         had = os.path.lexists(present)
         try:
             if had:
@@ -161,6 +173,9 @@ def put_back(home: Home, stamped: Stamped, number: str, reason: str) -> PutInPla
                 "linda cleanup --keep 2",
             ) from problem
         raise
+    if told is not None:
+        # Every byte of these has just been read, and every block: the next look need not do it again.
+        remember(home, number, target, told.files)
     return PutInPlace(target, quarantine(home, number, aside, reason) if had else None)
 
 
@@ -181,8 +196,8 @@ def _copy_quarantined(home: Home, stamped: Stamped, fresh: Path) -> None:
     make_folder(fresh)
     for path in login_files(source):
         make_folder((fresh / path).parent, durable=False)
-        copy_hashed(source / path, fresh / path)
-    sync_tree(fresh)
+        copy_hashed(source / path, fresh / path, durable=True)
+    sync_folders(fresh)
 
 
 def adopt(home: Home, linking: Path, number: str, tell: Tell = lambda _: None) -> Path:

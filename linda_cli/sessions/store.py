@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,54 +39,54 @@ class Store(Saving):
         """
         number = self.only(number)
         with self.both_locks(number):
-            chosen = self._choose(number, backup)
-            described = self.described(chosen, valid=True) if chosen.kind == "backup" else None
-            profile = self.profile(number)
+            problem = _no_backup(number, bool(self.home.stamped("backup", number)))
+            for chosen, only in self._candidates(number, backup):
+                try:
+                    return self._restored(number, chosen)
+                except BackupUnusable as worse:
+                    if only:
+                        raise
+                    problem.facts.setdefault("tried", worse.message)
+            raise problem
+
+    def _candidates(self, number: str, name: str | None) -> Iterator[tuple[Stamped, bool]]:
+        """What to restore, (it, whether nothing may take its place): newest first where no name was given."""
+        there = self.home.stamped("backup", number)
+        if name not in (None, "latest"):
+            yield profiles.find_stamped(self.home, number, str(name)), True
+        elif name == "latest":
+            yield from ((one, True) for one in there[:1])
+        else:
+            condemned = self.state.forgotten(number).condemned
+            for stamped in there:
+                with contextlib.suppress(BackupUnusable):
+                    if manifest.read_manifest(self.home.at(stamped)).login not in condemned:
+                        yield stamped, False
+
+    def _restored(self, number: str, chosen: Stamped) -> Restored:
+        """Put one in place. It is proven while it is copied; before that nothing is changed."""
+        described = self.described(chosen) if chosen.kind == "backup" else None
+        profile = self.profile(number)
+
+        def proven(told: manifest.Manifest | None) -> None:
+            self.check_world(told.sandbox if told is not None else None)
             with contextlib.suppress(LindaError):
                 # Worth having, and no reason to refuse: the profile itself goes to quarantine anyway.
                 self._backup(number, None, "before-restore", False, profile)
-            put = self._put_back(number, chosen, "a person restored another one")
+
+        put = profiles.put_back(self.home, chosen, number, "a person restored another one", proven)
+        # restoreCount is for the first ready; here only what is known now changes.
+        self._note_placed(number, chosen, isLinked=True, lastState="stopped")
+        if described is not None:
+            described = replace(described, valid=True)
+            login = described.login
+        else:
             seen, _ = self.look(number, put.profile)
             login = seen.login.digest if seen.login else None
-            self.state.welcome(number, pardon=login)
-            self._pardon_fingerprint(number, put.profile)
-            # restoreCount is for the first ready; here only what is known now changes.
-            self.state.save(number, isLinked=True, lastState="stopped")
-            self.retain(number)
+        self.state.welcome(number, pardon=login)
+        self._pardon_fingerprint(number, put.profile)
+        self.retain(number)
         return Restored(number, described, put.aside, chosen.name)
-
-    def _choose(self, number: str, name: str | None) -> Stamped:
-        there = self.home.stamped("backup", number)
-        if name not in (None, "latest"):
-            chosen = profiles.find_stamped(self.home, number, str(name))
-            if chosen.kind == "backup":
-                self._prove(chosen)
-            return chosen
-        if name == "latest" and there:
-            self._prove(there[0])
-            return there[0]
-        condemned = self.state.forgotten(number).condemned
-        for stamped in there:
-            with contextlib.suppress(BackupUnusable):
-                if self._prove(stamped).login not in condemned:
-                    return stamped
-        raise BackupUnusable(
-            f"there is no usable backup of {number}" if there else f"there is no backup of {number}",
-            f"linda restore {number} --list",
-            session=number,
-        )
-
-    def _prove(self, stamped: Stamped) -> manifest.Manifest:
-        """Read a backup in full. Raises ``BackupUnusable``, ``WorldsApart``."""
-        folder = self.home.at(stamped)
-        told = manifest.read_manifest(folder)
-        wrong = manifest.trouble(folder, told, thorough=True)
-        if wrong:
-            raise BackupUnusable(
-                f"{stamped.name} is corrupt: {wrong}", f"linda restore {stamped.number} --list", backup=stamped.name
-            )
-        self.check_world(told.sandbox)
-        return told
 
     def _pardon_fingerprint(self, number: str, profile: Path) -> None:
         rejected = self.state.entry(number).get("rejected") or []
@@ -130,13 +131,14 @@ class Store(Saving):
     def put_in_place(self, number: str, name: str, reason: str) -> profiles.PutInPlace:
         """Make a backup the profile; what was there goes to quarantine."""
         with self.store_lock(number):
-            return self._put_back(number, profiles.find_stamped(self.home, number, name), reason)
+            stamped = profiles.find_stamped(self.home, number, name)
+            put = profiles.put_back(self.home, stamped, number, reason)
+            self._note_placed(number, stamped)
+            return put
 
-    def _put_back(self, number: str, stamped: Stamped, reason: str) -> profiles.PutInPlace:
-        put = profiles.put_back(self.home, stamped, number, reason)
+    def _note_placed(self, number: str, stamped: Stamped, **fields: Any) -> None:
         # From here on only backups of what was put in place say how far its logs had grown.
-        self.state.save(number, placed={"from": stamped.name, "at": self.home.next_ms(number)})
-        return put
+        self.state.save(number, placed={"from": stamped.name, "at": self.home.next_ms(number)}, **fields)
 
     def quarantine(self, number: str, profile: Path, reason: str) -> str | None:
         """Put a profile aside; None where there was none."""
@@ -208,6 +210,14 @@ class Store(Saving):
         """Retention for every session, leftovers of interrupted work, quarantine past the age (seconds)."""
         self.require()
         return Cleanup(self, Policy(keep, older_than), dry_run, each).run()
+
+
+def _no_backup(number: str, some: bool) -> BackupUnusable:
+    return BackupUnusable(
+        f"there is no usable backup of {number}" if some else f"there is no backup of {number}",
+        f"linda restore {number} --list",
+        session=number,
+    )
 
 
 def _camel(name: str) -> str:

@@ -53,7 +53,8 @@ def test_whatever_a_power_cut_leaves_no_login_is_lost(command: Command) -> None:
 
 
 def test_the_power_cut_would_notice_a_backup_that_is_not_synced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backups, "sync_tree", lambda _: None)
+    monkeypatch.setattr(backups, "copy_hashed", lambda source, target, **_: durable.copy_hashed(source, target))
+    monkeypatch.setattr(backups, "sync_file", lambda _: None)
     backup = next(one for one in COMMANDS if one.name == "backup")
     figures = power.cut(backup, random.Random(1), 1.0, time.monotonic() + 20, lambda: ("names without bytes",))
     assert any("broken backup" in story for story in figures.stories)

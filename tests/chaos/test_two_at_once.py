@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import socket
+import sys
 import time
 from pathlib import Path
 
@@ -77,6 +78,29 @@ def test_stop_waits_for_a_restore_and_does_not_end_it(home: Home) -> None:
     os.read(ready, 1)
     assert stop_session(store_of(home), NUMBER).was_running is False
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("words", ["serve", "--home /srv/bots --quiet serve --port 80"])
+def test_stop_does_not_end_a_server_with_all_its_other_sessions(
+    home: Home, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["linda", *words.split()])
+    ready, tell = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            with store_of(home).run_lock(NUMBER, run=True):
+                os.write(tell, b".")
+                time.sleep(60)
+        finally:
+            os._exit(0)
+    os.read(ready, 1)
+    with pytest.raises(InUse, match=f"linda serve, pid {child}") as refused:
+        stop_session(store_of(home), NUMBER)
+    assert refused.value.hint == f"curl -X POST http://127.0.0.1:8350/whatsapp/accounts/{NUMBER}/stop"
+    assert os.waitpid(child, os.WNOHANG) == (0, 0), "it still runs"
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
 
 
 def test_a_run_says_where_it_is_and_that_it_is_still_there(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,41 @@
+"""Selenium on a ChromeDriver that runs and has its session already."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.chrome.webdriver import WebDriver
+
+if TYPE_CHECKING:
+    from linda_cli.browser.driver import Driver
+
+
+def selenium_on(driver: Driver) -> WebDriver:
+    """All that Selenium can do, on this driver's session."""
+    return _Attached(driver)
+
+
+class _Running(Service):
+    """A ChromeDriver that somebody else has started."""
+
+    def __init__(self, driver: Driver) -> None:
+        super().__init__(executable_path=str(driver.binary), port=driver.port)
+        self.process = driver.child
+
+    def start(self) -> None:
+        """It runs."""
+
+
+class _Attached(WebDriver):
+    """On a session that somebody else has made."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._made = driver
+        super().__init__(options=Options(), service=_Running(driver))
+
+    def start_session(self, capabilities: dict[str, Any]) -> None:
+        """Take the one that is there."""
+        self.session_id = self._made.session
+        self.caps = dict(self._made.capabilities)
