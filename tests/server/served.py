@@ -39,11 +39,13 @@ class Answer:
 class Served(Started):
     """A running server on the world's stand-in. Its log, as JSON, are its events."""
 
-    def __init__(self, world: World, *words: str, **environ: str) -> None:
-        command = [*COMMAND, "--home", str(world.home), "--json", "serve", "--sandbox", "--port", "0"]
-        if "--restore-after" not in words:
-            command += ["--restore-after", "0"]
-        super().__init__([*command, *words], {**os.environ, **environ})
+    def __init__(self, world: World, *words: str, command: list[str] | None = None, **environ: str) -> None:
+        if command is None:
+            command = [*COMMAND, "--home", str(world.home), "--json", "serve", "--sandbox", "--port", "0"]
+            if "--restore-after" not in words:
+                command += ["--restore-after", "0"]
+            command += words
+        super().__init__(command, {**os.environ, **environ})
         self.token: str | None = None
         self.url = ""
 
@@ -103,6 +105,11 @@ class Served(Started):
         world.phone.scan(number, qr=self.ask("GET", f"accounts/{number}/qr").body.decode())
         self.until(lambda one: one["isReady"], number)
         self.wait_for("saved", session=number)
+
+    @property
+    def memory(self) -> float:
+        """Megabytes resident of the server's own process."""
+        return float(psutil.Process(self.process.pid).memory_info().rss) / 1e6
 
     def browsers(self) -> list[psutil.Process]:
         """The browsers that this server has started."""
