@@ -131,7 +131,7 @@ class Desk:
         """Bring an account up; ``link`` is how to link where nothing is left to restore, None for never."""
         account = self.account(caller, number)
         view = self.fleet.view(account.client_id)
-        if link is not None and view.ready is None and view.code is None and not account.session_data.session_valid:
+        if link is not None and not view.up and not account.session_data.session_valid:
             self._limit.hit(caller.owner)
         self.fleet.start(account.client_id, link)
         return self.status(caller, number)

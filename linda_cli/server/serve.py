@@ -91,7 +91,9 @@ def _serve(home: Home, settings: Settings, tell: Tell, listening: socket.socket)
 async def _run(parts: Parts, listening: socket.socket, fleet: Fleet, tell: Tell) -> None:
     config = uvicorn.Config(
         build(parts), lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=2,
-        server_header=False, ws_max_size=100_000,
+        server_header=False, ws="websockets-sansio", ws_max_size=100_000,
+        # Events are small and go to many: to compress each for each costs more than it saves. Engine.IO pings itself.
+        ws_per_message_deflate=False, ws_ping_interval=None,
     )  # fmt: skip
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     server = _Server(config)

@@ -40,7 +40,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def server(world: World) -> Iterator[Served]:
-    """One server with a secret, for all tests here: none of them starts a browser."""
+    """One server with a secret, for all tests here."""
     with Served(world, "--origin", "https://panel.example", "--linkings", "3", JWT_SECRET=SECRET) as server:
         yield server
         assert server.stop() == 0
@@ -249,10 +249,19 @@ class TestLinkingLimit:
         for _ in range(50):
             LinkingLimit(0).hit("alice")
 
-    def test_it_is_429_at_the_door(self, world: World) -> None:
-        inner = World(world.home / "limited", world.sandbox)
-        with Served(inner, "--linkings", "0") as server:
-            assert server.get("health")["status"] == "ok"
+    def test_it_is_429_at_the_door_and_asking_twice_for_one_linking_counts_once(self, server: Served) -> None:
+        alice, number = token("alice"), "971505760088"
+        server.post("accounts", {"number": number}, token=alice)
+        for _ in range(3):
+            server.post(f"accounts/{number}/start", token=alice)
+            server.post(f"accounts/{number}/start", token=alice)
+            server.post(f"accounts/{number}/stop", token=alice)
+        refused = server.ask("POST", f"accounts/{number}/start", token=alice)
+        assert named(refused.json) == (429, "TooManyTries")
+        assert 1 <= int(refused.headers["retry-after"]) <= 600
+        # What is saved may be brought up as often as one likes.
+        assert server.ask("POST", f"restore-session/{number}", token=alice).status == 202
+        server.post(f"accounts/{number}/stop", token=alice)
 
 
 def test_the_database_and_the_log_of_a_server_lie_in_its_home(server: Served, world: World) -> None:

@@ -190,11 +190,14 @@ class TestLogoutAndDisconnection:
             user.wait_for("ready", source="qr")
             assert again.until(lambda one: one["sessionData"]["sessionValid"])
 
-    def test_a_pairing_code_is_given_to_whoever_asks(self, world: World) -> None:
+    def test_a_pairing_code_is_given_to_whoever_asks(self, world: World, client: Connect) -> None:
         with Served(world) as server:
             server.post("accounts", {"number": NUMBER})
+            watcher = client(server)
+            watcher.init()
             told = server.post(f"accounts/{NUMBER}/pairing-code")
             assert told["expiresIn"] == 180
+            assert watcher.wait_for("pairing_code")["code"] == told["code"]
             assert server.post(f"accounts/{NUMBER}/pairing-code")["code"] == told["code"]
             world.phone.enter_code(told["code"], NUMBER)
             assert server.until(lambda one: one["isReady"])["source"] == "code"
@@ -253,6 +256,26 @@ class TestWhatGoesWrong:
             assert again.wait_for("ready")["source"] == "browser"
             assert again.all("qr") == []
         assert linked.browsers() == []
+
+    def test_a_stop_is_bounded_and_what_is_left_is_attached_to(self, linked: World) -> None:
+        with Served(linked, "--stop-within", "0.001") as server:
+            server.wait_for("saved")
+            assert server.stop() == 0
+            assert server.wait_for("note", what=f"did not end in time: {NUMBER}")
+        with Served(linked) as again:
+            assert again.wait_for("ready")["isRestored"] is True
+            assert again.all("qr") == []
+        assert linked.browsers() == []
+
+    def test_cleanup_runs_by_itself(self, linked: World) -> None:
+        old = linked.cache / f"quarantine-{NUMBER}-1600000000000"
+        (old / "Default").mkdir(parents=True)
+        with Served(linked, "--cleanup-every", "1s") as server:
+            deadline = time.monotonic() + 20
+            while not any("cleanup removed 1" in str(one["what"]) for one in server.all("note")):
+                assert time.monotonic() < deadline, server.story()
+                time.sleep(0.05)
+        assert not old.exists()
 
     def test_sigterm_closes_and_backs_up_and_keep_browsers_leaves_them(self, linked: World) -> None:
         with Served(linked, "--keep-browsers") as server:

@@ -1,0 +1,212 @@
+"""Restoration and care of accounts without browsers: turns, back-off, and what a bug in one run does."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from linda_cli.errors import BrowserFailed, LindaError, LoggedOut, NotLinkedInTime, Unreachable
+from linda_cli.lifecycle.events import Event, OnEvent, event
+from linda_cli.lifecycle.options import Pace
+from linda_cli.server.accounts import Account, SessionData
+from linda_cli.server.keeper import Keeper
+from linda_cli.server.restoration import Restoration
+from linda_cli.server.settings import Settings
+from tests.linda import NUMBER
+
+_QUICK = Pace(first_retry=0.1, cap=0.2, stable=5.0)
+
+
+def accounts(count: int) -> list[Account]:
+    data = SessionData(True, None, "ready", True)
+    return [Account(str(971505760100 + at), "alice", "ready", data, "", "") for at in range(count)]
+
+
+class TestRestoration:
+    def test_no_more_than_so_many_come_up_at_a_time(self) -> None:
+        restoration = Restoration(Settings(restore_after=0.0, at_once=3))
+        at_once, most, lock = 0, 0, threading.Lock()
+
+        def start(number: str, settled: Callable[[bool], None]) -> None:
+            nonlocal at_once, most
+            with lock:
+                at_once += 1
+                most = max(most, at_once)
+
+            def come_up() -> None:
+                nonlocal at_once
+                time.sleep(0.02)
+                with lock:
+                    at_once -= 1
+                settled(number != "971505760100")
+
+            threading.Thread(target=come_up).start()
+
+        restoration.run(lambda: accounts(10), start)
+        assert restoration.finished.is_set()
+        assert (restoration.asked, restoration.restored, restoration.failed) == (10, 9, 1)
+        assert most == 3
+
+    def test_one_that_hangs_gives_its_turn_to_the_next(self) -> None:
+        restoration = Restoration(Settings(restore_after=0.0, at_once=1, turn=0.05))
+        started: list[str] = []
+        late: list[Callable[[bool], None]] = []
+
+        def start(number: str, settled: Callable[[bool], None]) -> None:
+            started.append(number)
+            if len(started) == 1:
+                late.append(settled)
+            else:
+                settled(True)
+
+        thread = threading.Thread(target=restoration.run, args=(lambda: accounts(4), start))
+        thread.start()
+        deadline = time.monotonic() + 10
+        while len(started) < 4:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert not restoration.finished.is_set()
+        late[0](False)
+        thread.join(10)
+        assert (restoration.restored, restoration.failed) == (3, 1)
+
+    def test_a_server_that_stops_brings_nobody_else_up(self) -> None:
+        restoration = Restoration(Settings(restore_after=60.0))
+        thread = threading.Thread(target=restoration.run, args=(lambda: accounts(4), pytest.fail))
+        thread.start()
+        restoration.stop()
+        thread.join(10)
+        assert restoration.finished.is_set()
+        assert restoration.asked == 0
+
+
+@dataclass
+class Scripted:
+    """Runs that do what they are told, one after another: a list of events, then how they end."""
+
+    scripts: list[tuple[list[Event], BaseException | None]]
+    asked: list[str | None] = field(default_factory=list)
+
+    def make(self, number: str, on_event: OnEvent, link: str | None) -> ScriptedRun:
+        self.asked.append(link)
+        events, end = self.scripts.pop(0)
+        return ScriptedRun(events, end, on_event)
+
+
+class ScriptedRun:
+    def __init__(self, events: list[Event], end: BaseException | None, on_event: OnEvent) -> None:
+        self._events, self._end, self._on_event = events, end, on_event
+        self._stopped = threading.Event()
+        self.live = None
+
+    def stop(self, reason: str, *, keep_browser: bool | None = None) -> None:
+        self._stopped.set()
+
+    def execute(self) -> None:
+        for told in self._events:
+            self._on_event(told)
+        if self._end is not None:
+            raise self._end
+        self._stopped.wait(20)
+        self._on_event(event("stopped", NUMBER, {"reason": "asked to"}))
+
+
+def ready(source: str = "profile") -> Event:
+    return event("ready", NUMBER, {"isRestored": source != "qr", "source": source})
+
+
+def kept(*scripts: tuple[list[Event], BaseException | None]) -> tuple[Keeper, Scripted, list[Event], list[str]]:
+    script, heard, troubles = Scripted(list(scripts)), list[Event](), list[str]()
+    keeper = Keeper(NUMBER, script.make, heard.append, troubles.append, _QUICK)  # type: ignore[arg-type]
+    return keeper, script, heard, troubles
+
+
+def until(wanted: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 10
+    while not wanted():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+class TestKeeper:
+    def test_what_may_get_better_is_tried_again_until_it_does(self) -> None:
+        keeper, script, heard, _ = kept(
+            ([], Unreachable("no network")), ([], BrowserFailed("it died")), ([ready()], None)
+        )
+        settled: list[bool] = []
+        keeper.start(None, settled.append)
+        until(lambda: len(heard) == 4)
+        assert [one.event for one in heard] == [
+            "session_restoration_failed", "session_restoration_failed", "ready", "restored_session_ready"
+        ]  # fmt: skip
+        assert heard[0].facts["retryIn"] > 0
+        assert heard[0].facts["name"] == "Unreachable"
+        assert (settled, script.asked) == ([False], [None, None, None])
+        keeper.stop("asked to")
+        assert keeper.join(10)
+        assert heard[-1].event == "stopped"
+        assert not keeper.view.up
+
+    def test_a_bug_in_a_run_is_said_and_the_account_comes_back(self) -> None:
+        keeper, _, heard, troubles = kept(([], RuntimeError("a bug")), ([ready()], None))
+        keeper.start()
+        until(lambda: keeper.view.ready)
+        assert "RuntimeError: a bug" in troubles[0]
+        assert heard[0].event == "session_restoration_failed"
+        keeper.stop("asked to")
+        keeper.join(10)
+
+    @pytest.mark.parametrize("problem", [LoggedOut("gone"), NotLinkedInTime("nobody came")])
+    def test_what_a_person_must_mend_is_not_tried_again(self, problem: LindaError) -> None:
+        keeper, script, heard, _ = kept(([], problem))
+        keeper.start()
+        assert keeper.join(10)
+        assert [one.event for one in heard] == ["session_restoration_failed"]
+        assert "retryIn" not in heard[0].facts
+        assert keeper.view.problem == problem.message
+        assert len(script.asked) == 1
+
+    def test_a_logout_after_ready_is_said_once_and_links_nobody(self) -> None:
+        gone = event("logged_out", NUMBER, {"reason": "by the phone"})
+        keeper, script, heard, _ = kept(([ready(), gone], LoggedOut("gone")))
+        keeper.start("qr")
+        assert keeper.join(10)
+        assert [one.event for one in heard] == ["ready", "restored_session_ready", "logged_out"]
+        assert script.asked == ["qr"]
+
+    def test_somebody_who_comes_while_it_is_restored_in_vain_gets_a_code(self) -> None:
+        keeper, script, heard, _ = kept(([], LoggedOut("gone")), ([ready("qr")], None))
+        begun, hold, make = threading.Event(), threading.Event(), keeper._make_run
+
+        def slow(number: str, on_event: OnEvent, link: str | None) -> object:
+            begun.set()
+            hold.wait(10)
+            return make(number, on_event, link)
+
+        keeper._make_run = slow  # type: ignore[assignment]
+        keeper.start(None)
+        assert begun.wait(10)
+        keeper.start("qr")
+        hold.set()
+        until(lambda: heard)
+        assert script.asked == [None, "qr"]
+        assert [one.event for one in heard] == ["ready"]
+        keeper.stop("asked to")
+        keeper.join(10)
+
+    def test_a_stop_while_it_waits_for_the_next_try_is_obeyed_at_once(self) -> None:
+        keeper, _, heard, _ = kept(([], Unreachable("no network")), ([ready()], None))
+        keeper._pace = Pace(first_retry=60.0)
+        keeper.start()
+        until(lambda: keeper.view.retry_at)
+        keeper.stop("asked to")
+        assert keeper.join(5)
+        assert [one.event for one in heard] == ["session_restoration_failed", "stopped"]
+        keeper.start()
+        until(lambda: keeper.view.ready)
+        keeper.stop("asked to")
+        keeper.join(10)
