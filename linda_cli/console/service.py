@@ -38,6 +38,8 @@ def _words(told: Told, verbose: bool) -> str | None:
         return f"{moment} {who}: code {told.facts['attempt']} is on show"
     if told.event == "pairing_code":
         return f"{moment} {who}: a pairing code is on show"
+    if told.event == "removed":
+        return f"{moment} {who}: taken off the record"
     if told.event == "stopping":
         return f"{moment} server: stopping ({told.facts['reason']}), closing browsers"
     if told.event == "session_restoration_failed":

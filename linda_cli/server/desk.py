@@ -7,6 +7,7 @@ from typing import Any
 
 from linda_cli.console.story import retold
 from linda_cli.errors import BackupNotFound, Failed, InUse, NotFound
+from linda_cli.lifecycle.events import event
 from linda_cli.lifecycle.store import store_at
 from linda_cli.server.accounts import Account, Accounts, SessionData
 from linda_cli.server.fleet import Fleet
@@ -127,6 +128,12 @@ class Desk:
             raise InUse(f"{number} has a session on this server already", "ask who runs this server")
         return self.accounts.add(number, wanted)
 
+    def take(self, caller: Caller, number: str) -> Account:
+        """The caller's account, put on record where nobody has it yet."""
+        number = parse_number(number)
+        there = self.accounts.find(number)
+        return caller.check(there) if there is not None else self.add(caller, number)
+
     def start(self, caller: Caller, number: str, link: str | None) -> Status:
         """Bring an account up; ``link`` is how to link where nothing is left to restore, None for never."""
         account = self.account(caller, number)
@@ -172,6 +179,8 @@ class Desk:
         store = store_at(self.fleet.home)
         if account.client_id in store.numbers():
             store.clear(account.client_id, backups)
+        # While it is still known whose it was.
+        self.fleet.tell(event("removed", account.client_id, {}))
         self.accounts.remove(account.client_id)
         self.fleet.forget(account.client_id)
 

@@ -52,7 +52,7 @@ class Fleet:
         """Who looks after this number."""
         with self._lock:
             if number not in self._keepers:
-                self._keepers[number] = Keeper(number, self._make_run, self._told, self.say, self.settings.pace)
+                self._keepers[number] = Keeper(number, self._make_run, self.tell, self.say, self.settings.pace)
             return self._keepers[number]
 
     def start(self, number: str, link: str | None) -> None:
@@ -91,7 +91,8 @@ class Fleet:
             driver_at_once=False,
         )
 
-    def _told(self, told: Event) -> None:
+    def tell(self, told: Event) -> None:
+        """Pass an event of an account on to all who hear."""
         if told.event == "session_restoration_failed":
             line = {"event": told.event, "session": told.session, "at": told.at, "elapsedMs": told.elapsed_ms}
             story_log.append(self.home.session_log(str(told.session)), {**line, **told.facts})

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from linda_cli.console import qr
-from linda_cli.errors import Failed, NotLinkedInTime
+from linda_cli.errors import Failed, LindaError, NotLinkedInTime
 from linda_cli.server.desk import Desk
 from linda_cli.server.payload import answer
 from linda_cli.server.relay import Relay
@@ -113,7 +113,14 @@ def add_account(who: Who, desk: At, body: NewAccount) -> dict[str, Any]:
 def remove_account(who: Who, desk: At, client_id: str, request: Request, backups: bool = False) -> dict[str, Any]:
     """Clear the session, backed up before, and take the account off the record; done soon after the answer."""
     number = desk.account(who, client_id).client_id
-    request.app.state.background.submit(desk.remove, who, number, backups=backups)
+
+    def remove() -> None:
+        try:
+            desk.remove(who, number, backups=backups)
+        except LindaError as problem:
+            desk.fleet.say(f"{number} was not removed: {problem.message}")
+
+    request.app.state.background.submit(remove)
     return answer(clientId=number, undo=f"linda restore {number}")
 
 

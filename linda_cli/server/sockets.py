@@ -80,8 +80,7 @@ class Sockets(socketio.AsyncNamespace):  # type: ignore[misc]
         return answer(accounts=statuses)
 
     async def _hear_one(self, sid: str, who: Caller, number: str, link: object) -> dict[str, Any]:
-        account = await asyncio.to_thread(self._desk.add, who, number)
-        number = (await asyncio.to_thread(self._desk.account, who, account.client_id)).client_id
+        number = (await asyncio.to_thread(self._desk.take, who, number)).client_id
         await self.enter_room(sid, f"account:{number}")
         # What is told from here on comes by the room; what was told before comes now.
         await self._catch_up(sid, self._desk.fleet.view(number))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import time
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -46,10 +48,22 @@ class Page:
 
     def find(self, css: str, text: str = "") -> WebElement | None:
         """The first visible element of this kind with this text in it."""
-        for one in self.driver.find_elements(By.CSS_SELECTOR, css):
-            if one.is_displayed() and text in one.text:
-                return one
+        # Between being found and being asked an element may have been replaced.
+        with contextlib.suppress(StaleElementReferenceException):
+            for one in self.driver.find_elements(By.CSS_SELECTOR, css):
+                if one.is_displayed() and text in one.text:
+                    return one
         return None
+
+    def click(self, css: str, text: str = "", timeout: float = 30) -> None:
+        """Click it once it is there; one that was replaced under the pointer is clicked where it is now."""
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                self.until(css, text, timeout).click()
+                return
+            except StaleElementReferenceException:
+                assert time.monotonic() < deadline, css
 
     def until(self, css: str, text: str = "", timeout: float = 30) -> WebElement:
         """The same, waited for."""
@@ -114,7 +128,7 @@ def test_an_account_is_added_linked_backed_up_restored_and_removed_on_the_page(
         assert page.find("#empty")
         page.until("#number").send_keys("+971 50 576 0056", Keys.ENTER)
         page.until(".badge", "not started")
-        page.until("[data-do=link]").click()
+        page.click("[data-do=link]")
         page.until(".qr img[src]")
         page.until(".badge", "waiting for your phone")
         seen = page.code(tmp_path)
@@ -124,7 +138,7 @@ def test_an_account_is_added_linked_backed_up_restored_and_removed_on_the_page(
         world.phone.set_timing(first_code=1, next_code=1)
         server.post(f"accounts/{NUMBER}/stop")
         page.until_gone(".qr")
-        page.until("[data-do=link]").click()
+        page.click("[data-do=link]")
         page.until(".qr img[src]")
         first = page.code(tmp_path)
         while page.code(tmp_path) in (first, ""):
@@ -134,16 +148,17 @@ def test_an_account_is_added_linked_backed_up_restored_and_removed_on_the_page(
         page.until_gone(".code")
         page.until("#summary", "1 of 1 accounts ready")
         server.wait_for("saved")
-        page.until(".backups summary").click()
-        page.until(".backups li", "linked").find_element(By.TAG_NAME, "button").click()
-        page.until("#sure button[value=no]").click()
-        page.until(".backups li button").click()
-        page.until("#sure-yes").click()
+        page.click(".backups summary")
+        page.until(".backups li", "linked")
+        page.click(".backups li button")
+        page.click("#sure button[value=no]")
+        page.click(".backups li button")
+        page.click("#sure-yes")
         page.until(".about", "restored from the profile", timeout=60)
-        page.until(".story summary").click()
+        page.click(".story summary")
         page.until(".story li", "ready")
-        page.until("[data-do=clear]").click()
-        page.until("#sure-yes", "Remove").click()
+        page.click("[data-do=clear]")
+        page.click("#sure-yes", "Remove")
         page.until("#empty")
         assert page.complaints() == []
 

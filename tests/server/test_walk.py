@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from linda_cli.server.tokens import make
 from tests.linda import NUMBER, World
 from tests.server.served import Client, Served
 
@@ -88,8 +89,6 @@ class TestSessionPersistence:
 
     def test_no_code_and_no_token_is_in_any_log(self, world: World, client: Connect) -> None:
         with Served(world, JWT_SECRET="x" * 40) as server:
-            from linda_cli.server.tokens import make
-
             token = make("x" * 40, "alice", "user", 60)
             user = client(server)
             assert user.init(token=token, clientId=NUMBER)["owner"] == "alice"
@@ -107,6 +106,9 @@ class TestSessionPersistence:
     def test_a_token_that_is_no_good_hears_nothing(self, linked: World, client: Connect) -> None:
         with Served(linked, JWT_SECRET="x" * 40) as server:
             stranger = client(server)
+            assert stranger.init(token=make("x" * 40, "bob", "user", 60), clientId=NUMBER)["problem"]["status"] == 403
+            root = client(server)
+            assert root.init(token=make("x" * 40, "root", "admin", 60), clientId=NUMBER)["owner"] == "local"
             told = stranger.init(token="nonsense", clientId=NUMBER)
             assert told["problem"]["status"] == 401
             assert stranger.wait_for("auth_failure")["reason"] == "the token is not valid"

@@ -115,8 +115,7 @@ export class Card {
   async showBackups() {
     if (!this.part(".backups").open) return;
     const { backups } = await get(`accounts/${this.number}/backups`);
-    this.part(".backups .empty").hidden = backups.length > 0;
-    this.part(".backups .rows").replaceChildren(...backups.map((one) => this.backup(one)));
+    this.fill(".backups", backups, (one) => this.backup(one));
   }
 
   backup(one) {
@@ -138,8 +137,7 @@ export class Card {
   async showStory() {
     if (!this.part(".story").open) return;
     const { events } = await get(`accounts/${this.number}/events?limit=60`);
-    this.part(".story .empty").hidden = events.length > 0;
-    const rows = events.reverse().map((one) => {
+    this.fill(".story", events.reverse(), (one) => {
       const row = document.createElement("li");
       const moment = document.createElement("time");
       moment.dateTime = one.at;
@@ -147,6 +145,15 @@ export class Card {
       row.append(moment, ` ${one.words}`);
       return row;
     });
-    this.part(".story .rows").replaceChildren(...rows);
+  }
+
+  // What has not changed stays as it is, with the focus that may be on it.
+  fill(part, values, made) {
+    const rows = this.part(`${part} .rows`);
+    const same = JSON.stringify(values);
+    if (rows.dataset.same === same) return;
+    rows.dataset.same = same;
+    rows.replaceChildren(...values.map(made));
+    this.part(`${part} .empty`).hidden = values.length > 0;
   }
 }

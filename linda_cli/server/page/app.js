@@ -29,8 +29,8 @@ async function act(what, card, button, detail) {
   say("");
   try {
     const told = await ASKS[what](card, detail);
-    if (what === "clear") forget(card);
-    else if (what === "pair") card.showPairingCode(told);
+    if (what === "pair") card.showPairingCode(told);
+    // What is cleared goes when the server says that it is gone.
     if (what !== "clear") await follow(card);
   } catch (problem) {
     failed(problem);
@@ -72,6 +72,8 @@ function card(number) {
 }
 
 function forget(gone) {
+  if (cards.get(gone.number) !== gone) return;
+  clearTimeout(waiting.get(gone.number));
   gone.hideCode();
   gone.element.remove();
   cards.delete(gone.number);
@@ -97,10 +99,12 @@ async function follow(one) {
 const waiting = new Map();
 function heard(name, told) {
   if (!told?.session) return;
+  if (name === "removed") return cards.has(told.session) && forget(cards.get(told.session));
   const one = card(told.session);
   if (name === "pairing_code") one.showPairingCode(told);
   clearTimeout(waiting.get(one.number));
-  waiting.set(one.number, setTimeout(() => follow(one).catch(failed), name === "qr" ? 0 : 50));
+  const ask = () => follow(one).catch((problem) => (problem.status === 404 ? forget(one) : failed(problem)));
+  waiting.set(one.number, setTimeout(ask, name === "qr" ? 0 : 50));
 }
 
 async function load() {
