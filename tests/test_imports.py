@@ -64,7 +64,7 @@ def rooms(modules: set[str]) -> set[str]:
         (
             ["--help"],
             {"__main__", "app", "browser", "commands", "console", "errors", "lifecycle", "sessions", "whatsapp"},
-            {"backup", "cleanup", "clear", "info", "logs", "restore", "sandbox", "start", "stop"},
+            {"backup", "cleanup", "clear", "info", "logs", "restore", "sandbox", "serve", "start", "stop", "token"},
         ),
     ],
 )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
 import re
 import stat
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from chaos.homes import home_at, make_profile
 from tests.conftest import needs
 from tests.linda import COMMAND, NUMBER, World
 from tests.terminal import Terminal, codes_in, codes_on
@@ -130,3 +134,35 @@ def test_clear_asks_and_no_leaves_everything(linked: World) -> None:
         assert terminal.exit_code() == 0
         assert f"undo: linda restore {NUMBER} --from" in terminal.text()
     assert linked.linda.info()["verdict"] == "cleared"
+
+
+def test_many_sessions_show_how_far_it_is_on_a_terminal_alone(tmp_path: Path) -> None:
+    home = home_at(tmp_path)
+    home.make()
+    for index in range(20):
+        number = f"9715057600{index:02d}"
+        make_profile(home.named_profile(number), number, rows=1)
+    command = [*COMMAND, "--home", str(tmp_path)]
+    for words, what in ((["info"], "looking"), (["backup", "--all"], "backing up"), (["cleanup"], "cleaning up")):
+        shown = seen_by_a_terminal([*command, *words])
+        assert what in shown
+        assert "100%" in shown
+    piped = subprocess.run([*command, "info"], capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL)
+    assert "looking" not in piped.stdout + piped.stderr
+
+
+def seen_by_a_terminal(command: list[str]) -> str:
+    """All that a command writes to the terminal that it stands on, a bar that goes away again too."""
+    ours, theirs = pty.openpty()
+    environ = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env={**environ, "TERM": "xterm", "COLUMNS": "100"}
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        # Where everybody has closed the other end, reading it is an error.
+        with contextlib.suppress(OSError), os.fdopen(ours, "rb", buffering=0) as stream:
+            while more := stream.read(4096):
+                shown += more
+        assert process.wait(60) == 0
+    return shown.decode()

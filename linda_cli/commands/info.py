@@ -6,7 +6,7 @@ import os
 
 import typer
 
-from linda_cli.console import words
+from linda_cli.console import progress, words
 from linda_cli.lifecycle.reading import open_reading
 
 
@@ -25,7 +25,8 @@ def register(app: typer.Typer) -> None:
         # The shape of the answer must not hang on how many sessions there happen to be.
         named = store.resolve(number) if number is not None or os.environ.get("LINDA_NUMBER") else None
         if named is None:
-            overview = store.overview()
+            with progress.bar(console, "looking") as each:
+                overview = store.overview(each)
             console.answer(overview, words.overview(overview))
         else:
             told = store.info(named, deep=deep)

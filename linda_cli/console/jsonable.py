@@ -8,6 +8,8 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from linda_cli.sessions.spelling import camel
+
 
 def jsonable(value: object) -> Any:
     """Frozen values become objects with camelCase names; mappings keep their keys as they are."""
@@ -20,12 +22,6 @@ def jsonable(value: object) -> Any:
     if isinstance(value, Path):
         return str(value)
     return value
-
-
-def camel(name: str) -> str:
-    """``created_at`` is ``createdAt``."""
-    first, *rest = name.split("_")
-    return first + "".join(part.title() for part in rest)
 
 
 def spelled(value: object) -> str:

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 
 from linda_cli.console import Console
 
+# A bar for fewer is gone before it is seen, and rich takes longer to come than they do.
+_MANY = 20
+
 
 @contextlib.contextmanager
 def bar(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
@@ -14,9 +17,23 @@ def bar(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
     if not console.fancy or console.quiet:
         yield lambda _done, _of: None
         return
+    with contextlib.ExitStack() as ends:
+        advance: Callable[[int, int], None] | None = None
+
+        def each(done: int, of: int) -> None:
+            nonlocal advance
+            if advance is None and of >= _MANY:
+                advance = _shown(what, ends)
+            if advance is not None:
+                advance(done, of)
+
+        yield each
+
+
+def _shown(what: str, ends: contextlib.ExitStack) -> Callable[[int, int], None]:
     from rich.console import Console as Rich
     from rich.progress import Progress
 
-    with Progress(console=Rich(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=None)
-        yield lambda done, of: progress.update(task, completed=done, total=of)
+    progress = ends.enter_context(Progress(console=Rich(stderr=True), transient=True))
+    task = progress.add_task(what, total=None)
+    return lambda done, of: progress.update(task, completed=done, total=of)

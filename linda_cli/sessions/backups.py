@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,6 @@ from linda_cli.sessions.durable import (
     remove_tree,
     sync_file,
     sync_folder,
-    sync_folders,
     write_whole,
 )
 from linda_cli.sessions.home import Home, Stamped
@@ -88,7 +89,7 @@ def take(home: Home, profile: Path, origin: Origin) -> Stamped:
             make_folder(work)
             with contextlib.nullcontext(_NO_PINS) if origin.cold else pinned(profile) as pins:
                 entries = _copied(profile, work, donor(home, number, work), pins)
-            login, damage = soundness(work)
+            login, damage = _sound_and_durable(work)
             if damage is None and login is not None:
                 return _finish(home, work, ms, origin, entries, login)
             linked = shared(profile)
@@ -169,8 +170,7 @@ def _grows(path: str) -> bool:
 
 
 def _finish(home: Home, work: Path, ms: int, origin: Origin, entries: tuple[Entry, ...], login: Login) -> Stamped:
-    # Data, then manifest, then the name: each durable before the next.
-    sync_folders(work)
+    # Data and its names are durable; then the manifest, then the name of all of it.
     manifest = Manifest(
         number=origin.number,
         created_at=iso(ms),
@@ -223,11 +223,19 @@ def unpack(home: Home, stamped: Stamped, target: Path) -> Manifest:
     _make_folders(target, (entry.path for entry in manifest.files))
     # The largest first, so that nobody has a large one left when the others are done.
     together.each(put, sorted(manifest.files, key=lambda entry: -entry.size))
-    _, damage = soundness(target)
+    damage = _sound_and_durable(target)[1]
     if damage:
         raise unusable(stamped.name, damage)
-    sync_folders(target)
     return manifest
+
+
+def _sound_and_durable(folder: Path) -> tuple[Login | None, str | None]:
+    """As :func:`soundness`, while the names in the copy become durable. No name leads to it yet: any order will do."""
+    found: list[tuple[Login | None, str | None]] = []
+    todo: list[Callable[[], None]] = [lambda: found.append(soundness(folder))]
+    todo += [partial(sync_folder, Path(here)) for here, _, _ in os.walk(folder)]
+    together.each(lambda act: act(), todo)
+    return found[0]
 
 
 def drop(home: Home, stamped: Stamped) -> int:

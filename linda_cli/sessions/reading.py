@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from linda_cli.errors import AmbiguousSession, BackupUnusable, SessionNotFound
 from linda_cli.sessions import finding, manifest
@@ -180,17 +181,28 @@ class Reading:
         number = self.only(number)
         profile = self.profile(number)
         seen, judged = self.look(number, profile, deep=deep)
-        return Info(
+        backups = tuple(manifest.listed(self.home, number, thorough=deep))
+        return Info.of(self._summary(number, profile, seen, judged, self.state.entry(number), backups), seen.checks)
+
+    def _summary(
+        self,
+        number: str,
+        profile: Path,
+        seen: Look,
+        judged: str,
+        state: Mapping[str, Any],
+        backups: tuple[Backup, ...],
+    ) -> Summary:
+        return Summary(
             session=number,
             profile=str(profile),
             verdict=judged,
             can_restore=can_restore(judged),
             exists=profile.is_dir(),
-            checks=seen.checks,
             linked_as=seen.login.number if seen.login else None,
             running=self._running(number, profile),
-            state=self.state.entry(number),
-            backups=tuple(manifest.listed(self.home, number, thorough=deep)),
+            state=state,
+            backups=backups,
         )
 
     def overview(self, each: Callable[[int, int], None] = lambda *_: None) -> Overview:
@@ -205,19 +217,8 @@ class Reading:
         for index, number in enumerate(numbers):
             profile = self.profile(number)
             seen, judged = self.look(number, profile)
-            told.append(
-                Summary(
-                    session=number,
-                    profile=str(profile),
-                    verdict=judged,
-                    can_restore=can_restore(judged),
-                    exists=profile.is_dir(),
-                    linked_as=seen.login.number if seen.login else None,
-                    running=self._running(number, profile),
-                    state=entries.get(number) or self.state.entry(number),
-                    backups=tuple(saved.get(number, ())),
-                )
-            )
+            state = entries.get(number) or self.state.entry(number)
+            told.append(self._summary(number, profile, seen, judged, state, tuple(saved.get(number, ()))))
             each(index + 1, len(numbers))
         return Overview(str(self.home.root), tuple(told))
 

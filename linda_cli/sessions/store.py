@@ -17,6 +17,7 @@ from linda_cli.sessions.number import parse_number
 from linda_cli.sessions.results import Cleaned, Cleared, Restorable, Restored
 from linda_cli.sessions.retention import KEEP, OLDER_THAN, Policy
 from linda_cli.sessions.saving import Saving
+from linda_cli.sessions.spelling import camel
 from linda_cli.sessions.values import Backup
 
 
@@ -173,7 +174,7 @@ class Store(Saving):
         """Set fields of ``session-state.json``, by the file's names or in snake_case; unknown ones are kept."""
         number = parse_number(number)
         self.home.make()
-        return self.state.save(number, **{_camel(name): value for name, value in fields.items()})
+        return self.state.save(number, **{camel(name): value for name, value in fields.items()})
 
     def clear(self, number: str, backups: bool = False) -> Cleared:
         """Forget a session: back it up if its login is sound, put its profile aside, let no older login come back.
@@ -218,8 +219,3 @@ def _no_backup(number: str, some: bool) -> BackupUnusable:
         f"linda restore {number} --list",
         session=number,
     )
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(part.title() for part in rest)

@@ -10,8 +10,8 @@ from typing import TypeVar
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
-WORKERS = 3
-"""Two for the cores that a small server has, one that waits for the disk meanwhile."""
+WORKERS = 6
+"""Two keep the cores of a small server busy, the others wait for the disk, which writes what waits together at once."""
 
 
 def each(act: Callable[[_T], _R], of: Iterable[_T]) -> list[_R]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -89,19 +89,15 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class Info:
+class Info(Summary):
     """One session as ``linda info NUMBER`` shows it."""
 
-    session: str
-    profile: str
-    verdict: str
-    can_restore: bool
-    exists: bool
     checks: tuple[Check, ...]
-    linked_as: str | None
-    running: Running | None
-    state: Mapping[str, Any]
-    backups: tuple[Backup, ...]
+
+    @classmethod
+    def of(cls, summary: Summary, checks: tuple[Check, ...]) -> Info:
+        """The same with its checks."""
+        return cls(**{one.name: getattr(summary, one.name) for one in fields(Summary)}, checks=checks)
 
 
 @dataclass(frozen=True, slots=True)
