@@ -241,12 +241,18 @@ class Day:
             self.fault()
         self.record.seconds = time.monotonic() - self.began
         self.record.codes_before = self.count("qr")
-        self._log_out()
+        if not self.record.broken:
+            self._log_out()
         self.process.send_signal(signal.SIGTERM)
         self.until(lambda: self.count("stopped") > 0, 60, "never stopped")
         self.process.wait(30)
+        if self.record.broken:
+            self.record.broken.append(f"ended with {self.process.returncode}: {self._last_words()}")
         self._judge()
         return self.record
+
+    def _last_words(self) -> str:
+        return (self.home / "day.err").read_text()[-1500:]
 
     def _log_out(self) -> None:
         linkings = self.phone.status()["linkings"]
@@ -273,7 +279,7 @@ class Day:
                 away = False
         if self.record.codes_before:
             self.record.broken.append("a code was shown before the logout")
-        if self.record.linkings_after != 1:
+        if self.record.linkings_after != 1 and not self.record.broken:
             self.record.broken.append(f"{self.record.linkings_after} linkings after the logout")
         if strays := [one.pid for one in drivers(self.profile.parent)]:
             self.record.broken.append(f"ChromeDrivers were left behind: {strays}")

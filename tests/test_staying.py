@@ -133,7 +133,7 @@ class TestRecovery:
 
     def test_an_outage_outlasts_the_page_and_a_new_browser_waits_for_the_network(self, linked: World) -> None:
         """The browser is killed while the network is away: the next one cannot load the page, and that is no end."""
-        with linked.linda.start(NUMBER, "--timeout", "3") as run:
+        with linked.linda.start(NUMBER, "--timeout", "6") as run:
             run.wait_for("saved")
             linked.phone.drop_network()
             for browser in linked.browsers():
