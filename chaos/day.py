@@ -99,7 +99,7 @@ class Record:
         yield f"codes before the logout {self.codes_before}, linkings after it {self.linkings_after}"
         last = self.samples[-1].processes if self.samples else 0
         yield f"most processes at once {self.most_processes}, at the last look {last}"
-        moments = [0.0, *(600.0 * tens for tens in range(1, int(self.seconds / 600))), self.seconds]
+        moments = [0.0, *(600.0 * tens for tens in range(1, round(self.seconds / 600))), self.seconds]
         yield "MB: " + ", ".join(f"{self.memory(at):.1f} after {at / 60:.0f} min" for at in moments)
         yield from (f"BROKEN {one}" for one in self.broken)
 
