@@ -99,7 +99,7 @@ class Record:
         yield f"codes before the logout {self.codes_before}, linkings after it {self.linkings_after}"
         last = self.samples[-1].processes if self.samples else 0
         yield f"most processes at once {self.most_processes}, at the last look {last}"
-        moments = [0.0, *(600.0 * tens for tens in range(1, int(self.seconds / 600))), self.seconds]
+        moments = [0.0, *(600.0 * tens for tens in range(1, round(self.seconds / 600))), self.seconds]
         yield "MB: " + ", ".join(f"{self.memory(at):.1f} after {at / 60:.0f} min" for at in moments)
         yield from (f"BROKEN {one}" for one in self.broken)
 
@@ -241,12 +241,18 @@ class Day:
             self.fault()
         self.record.seconds = time.monotonic() - self.began
         self.record.codes_before = self.count("qr")
-        self._log_out()
+        if not self.record.broken:
+            self._log_out()
         self.process.send_signal(signal.SIGTERM)
         self.until(lambda: self.count("stopped") > 0, 60, "never stopped")
         self.process.wait(30)
+        if self.record.broken:
+            self.record.broken.append(f"ended with {self.process.returncode}: {self._last_words()}")
         self._judge()
         return self.record
+
+    def _last_words(self) -> str:
+        return (self.home / "day.err").read_text()[-1500:]
 
     def _log_out(self) -> None:
         linkings = self.phone.status()["linkings"]
@@ -273,7 +279,7 @@ class Day:
                 away = False
         if self.record.codes_before:
             self.record.broken.append("a code was shown before the logout")
-        if self.record.linkings_after != 1:
+        if self.record.linkings_after != 1 and not self.record.broken:
             self.record.broken.append(f"{self.record.linkings_after} linkings after the logout")
         if strays := [one.pid for one in drivers(self.profile.parent)]:
             self.record.broken.append(f"ChromeDrivers were left behind: {strays}")

@@ -62,12 +62,27 @@ def traced(command: Sequence[str], root: Path, log: Path, *, marked: bool = Fals
     """
     words = ["strace", "-f", "-y", "--seccomp-bpf", "-e", f"trace=access,faccessat2,unlinkat,{','.join(_NAMES)}"]
     subprocess.run([*words, "-o", str(log), "--", *command], check=True, capture_output=True)
-    lines = log.read_text("utf-8", "replace").splitlines()
+    lines = _whole(log.read_text("utf-8", "replace").splitlines())
     if marked:
         (first,) = [at for at, line in enumerate(lines) if _BEGINS in line]
         (last,) = [at for at, line in enumerate(lines) if _ENDS in line]
         lines = lines[first:last]
     return [call for line in lines if (call := _read(line, root)) is not None]
+
+
+def _whole(lines: list[str]) -> list[str]:
+    """Calls of threads at work beside one another come in two pieces each: whole, where they ended."""
+    begun: dict[str, str] = {}
+    whole = []
+    for line in lines:
+        thread = line.split(" ", 1)[0]
+        if line.endswith("<unfinished ...>"):
+            begun[thread] = line.removesuffix("<unfinished ...>")
+        elif " resumed>" in line:
+            whole.append(begun.pop(thread, "") + line.split(" resumed>", 1)[1])
+        else:
+            whole.append(line)
+    return whole
 
 
 def _read(line: str, root: Path) -> Call | None:

@@ -25,6 +25,9 @@ COMMAND = [sys.executable, "-m", "linda_cli"]
 
 Event = dict[str, Any]
 
+DRIVERS = ("chromedriver", "undetected")
+"""How the processes of both engines are called."""
+
 ENGINE: list[str] = []
 """What every ``linda start`` of the tests gets that names no engine itself: ``pytest --engine undetected``."""
 

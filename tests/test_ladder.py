@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.checks.test_profile import write_database, write_local
-from tests.linda import NUMBER, Linda, Started, World, flip
+from tests.linda import DRIVERS, NUMBER, Linda, Started, World, flip
 
 OTHER = "971505760057"
 DATABASE = "Default/IndexedDB/https_web.whatsapp.com_0.indexeddb.leveldb"
@@ -238,7 +238,7 @@ class TestNotALogout:
     def test_a_killed_driver_is_replaced_when_it_is_needed(self, linked: World) -> None:
         with linked.linda.start(NUMBER) as run:
             run.wait_for("saved")
-            drivers = [one for one in children(run) if "chromedriver" in one.name()]
+            drivers = [one for one in children(run) if one.name().startswith(DRIVERS)]
             assert len(drivers) == 1
             drivers[0].kill()
             linked.phone.open_elsewhere("window", NUMBER)

@@ -17,13 +17,14 @@ import pytest
 
 import linda_cli
 from linda_cli.browser.attach import find
+from linda_cli.browser.binaries import find_driver
 from linda_cli.browser.devtools import DevTools, Tab, pages
 from linda_cli.lifecycle.events import Event
 from linda_cli.lifecycle.options import Pace
 from linda_cli.lifecycle.staying import Backoff
 from linda_cli.sandbox.running import running
 from tests.conftest import needs
-from tests.linda import NUMBER, Started, World
+from tests.linda import DRIVERS, NUMBER, Started, World
 
 OTHER = "971505760057"
 
@@ -92,6 +93,21 @@ class TestRecovery:
             run.stop()
         assert_every_outage_ended(run)
 
+    def test_a_browser_that_dies_before_its_driver_was_attached(self, linked: World, tmp_path: Path) -> None:
+        """ChromeDriver would try for a minute to reach it, and nobody would hear of the outage until then."""
+        slow = tmp_path / "slow-driver"
+        slow.write_text(f"#!/bin/sh\nsleep 2\nexec '{find_driver()}' \"$@\"\n")
+        slow.chmod(0o755)
+        with linked.linda.start(NUMBER, "--engine", "selenium", LINDA_CHROMEDRIVER=str(slow)) as run:
+            run.wait_for("ready")
+            for browser in linked.browsers():
+                browser.kill()
+            run.wait_for("disconnected", timeout=15)
+            run.wait_for("reconnected")
+            run.wait_for("saved")
+            run.stop()
+        assert_every_outage_ended(run)
+
     def test_a_browser_without_a_sign_of_life_is_replaced(self, linked: World) -> None:
         with linked.linda.start(NUMBER, "--hung-after", "1") as run:
             run.wait_for("saved")
@@ -117,7 +133,7 @@ class TestRecovery:
 
     def test_an_outage_outlasts_the_page_and_a_new_browser_waits_for_the_network(self, linked: World) -> None:
         """The browser is killed while the network is away: the next one cannot load the page, and that is no end."""
-        with linked.linda.start(NUMBER, "--timeout", "3") as run:
+        with linked.linda.start(NUMBER, "--timeout", "6") as run:
             run.wait_for("saved")
             linked.phone.drop_network()
             for browser in linked.browsers():
@@ -139,8 +155,8 @@ class TestRecovery:
                     browser.kill()
                 run.wait_for("reconnected", count=len(run.all("reconnected")) + 1)
             everybody = psutil.Process(run.process.pid).children(recursive=True)
-            names = sorted(one.name() for one in everybody if one.status() != psutil.STATUS_ZOMBIE)
-            assert names.count("chromedriver") == 1
+            names = [one.name() for one in everybody if one.status() != psutil.STATUS_ZOMBIE]
+            assert len([one for one in names if one.startswith(DRIVERS)]) == 1
             run.stop()
         assert [one for one in everybody if one.is_running() and one.status() != psutil.STATUS_ZOMBIE] == []
 

@@ -84,6 +84,27 @@ def test_the_driver_of_a_linda_that_lives_is_left_alone(linked: World) -> None:
         assert drivers_of(linked) == before
 
 
+@pytest.mark.parametrize("after", ["a new start", "stop"])
+def test_what_a_killed_linking_left_is_closed_by_the_next_command(world: World, after: str) -> None:
+    with world.linda.start() as run:
+        run.wait_for("qr")
+        run.signal(signal.SIGKILL)
+        run.end()
+    (left,) = world.browsers()
+    if after == "stop":
+        assert world.linda.run("stop").code == 0
+        assert world.browsers() == []
+    else:
+        with world.linda.start("--once") as again:
+            assert str(left.pid) in again.wait_for("repaired")["what"]
+            again.wait_for("qr")
+            assert [one.pid for one in world.browsers()] != [left.pid]
+            world.phone.scan(NUMBER)
+            assert again.end() == 0
+        assert world.browsers() == []
+    assert drivers_of(world) == []
+
+
 @pytest.fixture
 def somebody_elses(linked: World) -> Iterator[list[psutil.Process]]:
     """Drivers on no profile of ours: one started by hand, one of a linda in another home."""

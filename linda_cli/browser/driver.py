@@ -13,7 +13,7 @@ import re
 import select
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,8 +61,17 @@ class Driver:
         _end(self.child)
 
 
-def attach(binary: Path, profile: Path, port: DevToolsPort, target: str | None = None) -> Driver:
-    """A ChromeDriver on the browser of this profile, its window the tab ``target``. Raises ``BrowserFailed``."""
+def attach(
+    binary: Path,
+    profile: Path,
+    port: DevToolsPort,
+    target: str | None = None,
+    began: Callable[[subprocess.Popen[bytes]], None] = lambda _: None,
+) -> Driver:
+    """A ChromeDriver on the browser of this profile, its window the tab ``target``. Raises ``BrowserFailed``.
+
+    ``began`` gets its process before it attaches: a driver whose browser has gone meanwhile tries on until it is ended.
+    """
     deadline = time.monotonic() + PATIENCE
     try:
         child = subprocess.Popen(
@@ -77,6 +86,7 @@ def attach(binary: Path, profile: Path, port: DevToolsPort, target: str | None =
             f"{binary} cannot be run: {problem.strerror or problem}", f"{binary} --version"
         ) from problem
     try:
+        began(child)
         listens = _port_of(child, deadline)
         capabilities = {"browserName": "chrome", "goog:chromeOptions": {"debuggerAddress": port.address}}
         made = _ask(listens, "/session", {"capabilities": {"alwaysMatch": capabilities}}, deadline)

@@ -86,6 +86,22 @@ def _local(profile: Path, host: str, pid: int) -> Occupant:
     return Occupant(host, pid, True, runs_on(command, profile), True, " ".join(command)[:200], started)
 
 
+def main_process(profile: Path) -> Occupant | None:
+    """The browser on a profile by its command line: ``SingletonLock`` is not there yet in its first moments."""
+    if (found := occupant(profile)) is not None and found.proven:
+        return found
+    with contextlib.suppress(OSError):
+        for name in os.listdir("/proc"):
+            try:
+                with open(f"/proc/{int(name)}/cmdline", "rb") as told:
+                    words = os.fsdecode(told.read()).split("\0")
+            except (OSError, ValueError):
+                continue
+            if runs_on(words, profile) and not any(word.startswith("--type=") for word in words):
+                return _local(profile, socket.gethostname(), int(name))
+    return None
+
+
 def runs_on(command: list[str], profile: Path) -> bool:
     """Whether a command line names this profile as its user-data-dir."""
     for argument in command:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,9 @@ class Live:
         # Where the other engine keeps its patched driver; None is plain Selenium.
         self._undetected = undetected
         self._driver: Driver | None = None
+        self._starting: subprocess.Popen[bytes] | None = None
+        self._gone = threading.Event()
+        devtools.listen(self._heard)
         self._problem: LindaError | None = None
         self.tab = _whatsapp_tab(devtools)
         # Held while a driver is attached: a run and its bot may ask for the first one at once.
@@ -62,6 +66,23 @@ class Live:
         return self.running.port.address
 
     @property
+    def gone(self) -> bool:
+        """Whether the browser itself is gone."""
+        return self._gone.is_set()
+
+    def _heard(self, method: str, _: Mapping[str, Any]) -> None:
+        if method == "closed":
+            self._gone.set()
+            self._give_up_driver(self._starting)
+
+    def _give_up_driver(self, starting: subprocess.Popen[bytes] | None) -> None:
+        """A driver that attaches to a browser which is gone would try for long, and a run waits for it."""
+        self._starting = starting
+        if starting is not None and self.gone:
+            with contextlib.suppress(OSError):
+                starting.kill()
+
+    @property
     def driver(self) -> WebDriver:
         """Selenium on this browser; attached again where its driver has died. Raises ``BrowserFailed``."""
         with self._attaching:
@@ -77,6 +98,8 @@ class Live:
             self._driver.detach()
             self._driver = None
         if self._driver is None and (self._problem is None or isinstance(self._problem, BrowserFailed)):
+            if self.gone:
+                raise BrowserFailed("the browser is gone", "linda info")
             self._attach()
         if self._driver is None:
             raise self._problem or BrowserFailed("ChromeDriver could not attach", "chromedriver --version")
@@ -95,7 +118,8 @@ class Live:
                 from linda_cli.browser.undetected import patched_driver
 
                 binary = patched_driver(binary, self._undetected)
-            self._driver = attach_driver(binary, self.running.profile, self.running.port, self.tab.target)
+            where = self.running
+            self._driver = attach_driver(binary, where.profile, where.port, self.tab.target, self._give_up_driver)
         except LindaError as problem:
             self._problem = problem
 

@@ -26,6 +26,7 @@ from linda_cli.browser import launch
 from linda_cli.browser.binaries import browser_version, find_browser, find_driver, remember_version
 from linda_cli.browser.flags import Wish, arguments
 from linda_cli.errors import BrowserFailed, Failed, Interrupted, LindaError
+from linda_cli.lifecycle import orphans
 from linda_cli.lifecycle.events import Event, OnEvent, event
 from linda_cli.lifecycle.live import Live, bring_up
 from linda_cli.lifecycle.options import Options
@@ -287,6 +288,8 @@ class Run:
     def _take_session(self) -> None:
         store, home = self.store, self.store.home
         home.make()
+        for line in orphans.end_dead_linkings(store):
+            self.tell("repaired", what=line)
         store.adopt_leftovers()
         self.number = store.resolve(self.number, {} if self.number else os.environ)
         self.locks.enter_context(store.run_lock(self.number or "linking", run=True))

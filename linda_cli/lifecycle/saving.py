@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from linda_cli.errors import LindaError
+from linda_cli.errors import BrowserFailed, LindaError
 from linda_cli.lifecycle.run import Run
 from linda_cli.sessions.clock import iso, ms_of, now_ms
 from linda_cli.sessions.login import read_login
@@ -54,7 +54,13 @@ def save(run: Run) -> bool:
         return False
     if run.live is not None and run.options.driver_at_once:
         # Attached beside all this; what keeps ChromeDriver from it must come out before anybody relies on this run.
-        run.live.prove_driver()
+        try:
+            run.live.prove_driver()
+        except BrowserFailed:
+            if not run.live.gone:
+                raise
+            # Killed this very moment: the page's word of it is on its way, and the way back from it ends in saved.
+            return False
     run.login = seen.digest
     there = _good_enough(run, seen.digest)
     if there is not None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from dataclasses import dataclass
 
-from linda_cli.errors import LoggedOut, Unreachable
+from linda_cli.errors import BrowserFailed, BrowserMissing, BrowserTooOld, LoggedOut, Unreachable
 from linda_cli.lifecycle import ladder, linking, saving
 from linda_cli.lifecycle.options import Pace
 from linda_cli.lifecycle.run import Run, Stopped
@@ -201,7 +202,10 @@ def _conflict(run: Run, so_far: Stay) -> None:
     so_far.conflict_told = True
     run.tell("conflict", where=so_far.state.shows.value)
     if run.live is not None and (so_far.state.shows is Shows.WINDOW or run.options.takeover):
-        actions.take_over(run.live.driver, run.signals)
+        # Where the driver cannot be had the browser is about to go, and what follows from that is on its way; loading
+        # the page anew takes the session over as well.
+        with contextlib.suppress(BrowserFailed):
+            actions.take_over(run.live.driver, run.signals)
 
 
 def _retry(run: Run, so_far: Stay, backoff: Backoff, now: float) -> None:
@@ -228,7 +232,7 @@ def _retry(run: Run, so_far: Stay, backoff: Backoff, now: float) -> None:
 
 
 def _replace_browser(run: Run, so_far: Stay, backoff: Backoff) -> None:
-    """Up the ladder again. WhatsApp being out of reach is no reason to give up: the next try comes later."""
+    """Up the ladder again. Where WhatsApp is out of reach or no browser comes up, the next try comes later."""
     assert so_far.outage is not None
     outage = so_far.outage
     run.close_browser()
@@ -237,7 +241,10 @@ def _replace_browser(run: Run, so_far: Stay, backoff: Backoff) -> None:
         ladder.climb_again(run)
     except Stopped:
         raise
-    except Unreachable as problem:
+    except (Unreachable, BrowserFailed) as problem:
+        if isinstance(problem, (BrowserMissing, BrowserTooOld)):
+            raise
+        # A machine that is too busy to start a browser now will not be for ever.
         run.close_browser()
         pause = backoff.next()
         outage.retry_at = time.monotonic() + pause

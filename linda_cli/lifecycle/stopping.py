@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 
 from linda_cli.errors import Failed, InUse, LindaError
+from linda_cli.lifecycle.orphans import end_dead_linkings
 from linda_cli.sessions.home import Home
 from linda_cli.sessions.locks import Holder, holder_of
 from linda_cli.sessions.store import Store
@@ -66,6 +67,8 @@ def _stop_linking(store: Store) -> StoppedSession:
     holder = holder_of(store.home.run_lock("linking"))
     if holder is not None:
         _end(store.home, "linking", holder)
+    for line in end_dead_linkings(store):
+        store.tell(line)
     return StoppedSession(None, holder is not None, None)
 
 

@@ -38,13 +38,19 @@ def ask_for_code(driver: WebDriver, signals: Signals, number: str) -> bool:
     return True
 
 
-def _first(driver: WebDriver, signals: Signals, name: str) -> WebElement | None:
+def _failures() -> tuple[type[Exception], ...]:
+    """What a driver raises: its own errors, and those of the connection to it where it was killed meanwhile."""
     from selenium.common.exceptions import WebDriverException
+    from urllib3.exceptions import HTTPError
 
+    return WebDriverException, HTTPError
+
+
+def _first(driver: WebDriver, signals: Signals, name: str) -> WebElement | None:
     for selector in signals.selectors(name):
         try:
             found = driver.find_elements("css selector", selector)
-        except WebDriverException:
+        except _failures():
             continue
         if found:
             return found[0]
@@ -52,17 +58,15 @@ def _first(driver: WebDriver, signals: Signals, name: str) -> WebElement | None:
 
 
 def _click(driver: WebDriver, signals: Signals, name: str) -> bool:
-    from selenium.common.exceptions import WebDriverException
-
     found = _first(driver, signals, name)
     if found is None:
         return False
     try:
         found.click()
-    except WebDriverException:
+    except _failures():
         # Something lies over it, or it was redrawn between the look and the click: the page's own click still works.
         try:
             driver.execute_script("arguments[0].click()", found)
-        except WebDriverException:
+        except _failures():
             return False
     return True
