@@ -21,7 +21,7 @@ lint: set-up
 
 test: export LINDA_TOOLS = 1
 test: lint
-	@.venv/bin/python -m pytest -n 2 --dist worksteal
+	@.venv/bin/python -m pytest -n 3 --dist worksteal
 
 bench: export LINDA_TOOLS = 1
 bench: set-up

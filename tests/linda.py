@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 
+from linda_cli.browser.strays import drivers
 from linda_cli.sandbox.phone import Phone
 from linda_cli.sandbox.server import Sandbox
 
@@ -265,7 +266,11 @@ class World:
         return list(browsers_below(self.home))
 
     def end(self) -> None:
-        """End what is left, each process proven by the profile on its command line, and the stand-in."""
+        """End what is left, each process proven by the profile on its command line or in its environment, and the
+        stand-in."""
+        for driver in drivers(self.inner / "sessions"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(driver.pid, signal.SIGKILL)
         for process in self.browsers():
             with contextlib.suppress(psutil.Error):
                 for one in [*process.children(recursive=True), process]:

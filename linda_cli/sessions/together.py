@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
@@ -24,6 +25,7 @@ def each(act: Callable[[_T], _R], of: Iterable[_T]) -> list[_R]:
         return [act(one) for one in todo]
     done: dict[int, _R] = {}
     failed: dict[int, BaseException] = {}
+    alone: list[int] = []
     waiting = iter(enumerate(todo))
     taking = threading.Lock()
 
@@ -32,7 +34,10 @@ def each(act: Callable[[_T], _R], of: Iterable[_T]) -> list[_R]:
             try:
                 done[index] = act(one)
             except BaseException as problem:
-                failed[index] = problem
+                if isinstance(problem, OSError) and problem.errno in (errno.EMFILE, errno.ENFILE):
+                    alone.append(index)
+                else:
+                    failed[index] = problem
 
     threads = [threading.Thread(target=work, daemon=True) for _ in range(min(WORKERS, len(todo)) - 1)]
     try:
@@ -50,6 +55,9 @@ def each(act: Callable[[_T], _R], of: Iterable[_T]) -> list[_R]:
                 thread.join()
     if failed:
         raise failed[min(failed)]
+    for index in sorted(alone):
+        # So many files may not be open at once: one thing at a time needs the fewest.
+        done[index] = act(todo[index])
     return [done[index] for index in range(len(todo))]
 
 
