@@ -47,18 +47,8 @@ class Serving:
     def server(self, *words: str) -> Iterator[Server]:
         """A server that restores at once; SIGTERM ends it."""
         began = time.perf_counter()
-        command = [
-            *LINDA,
-            "--home",
-            str(self.home),
-            "--json",
-            "serve",
-            "--sandbox",
-            "--port",
-            "0",
-            "--restore-after",
-            "0",
-        ]
+        command = [*LINDA, "--home", str(self.home), "--json", "serve", "--sandbox", "--port", "0"]
+        command += ["--restore-after", "0", "--linkings", "0"]
         with subprocess.Popen(
             [*command, *words], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
         ) as process:

@@ -74,7 +74,10 @@ class NotAllowed(Failed):
 
 
 class TooManyTries(Failed):
-    """Asked for too often; the fact ``retryAfter`` says in how many seconds it may be asked again."""
+    """Asked for too often.
+
+    The fact ``retryAfter`` says in how many seconds it may be asked again.
+    """
 
 
 class Misused(LindaError):

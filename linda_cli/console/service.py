@@ -32,30 +32,30 @@ class Service:
                 self._console.talk(words)
 
 
+_PLAIN = {
+    "qr": "code {attempt} is on show",
+    "pairing_code": "a pairing code is on show",
+    "removed": "taken off the record",
+    "stopping": "stopping ({reason}), closing browsers",
+    "session_restoration_failed": "was not restored: {reason}",
+    "error": "{message}",
+}
+_PETTY = ("restored_session_ready", "syncing")
+
+
 def _words(told: Told, verbose: bool) -> str | None:
-    moment, who = told.at[11:19], told.session or "server"
-    if told.event == "qr":
-        return f"{moment} {who}: code {told.facts['attempt']} is on show"
-    if told.event == "pairing_code":
-        return f"{moment} {who}: a pairing code is on show"
-    if told.event == "removed":
-        return f"{moment} {who}: taken off the record"
-    if told.event == "stopping":
-        return f"{moment} server: stopping ({told.facts['reason']}), closing browsers"
-    if told.event == "session_restoration_failed":
-        return f"{moment} {who}: was not restored: {told.facts['reason']}{_again(told)}"
-    if told.event == "error":
-        return f"{moment} {who}: {told.facts['message']}{_again(told)}"
-    if told.event == "restored_session_ready" or (told.event == "syncing" and not verbose):
+    if told.event in _PETTY and not verbose:
         return None
+    moment, who, facts = told.at[11:19], told.session or "server", told.facts
     if told.event == "ready":
-        how = "restored from the" if told.facts["isRestored"] else "linked by"
-        return f"{moment} {who}: ready, {how} {told.facts['source']} ({told.facts['debuggerAddress']})"
-    line = spoken(told, verbose=verbose)
-    if line is None:
-        return None
-    return f"{moment} {who}: {line[len(moment) + 1 :].removeprefix(who).lstrip(': ')}"
-
-
-def _again(told: Told) -> str:
-    return f"; next try in {told.facts['retryIn']:g} s" if "retryIn" in told.facts else ""
+        how = "restored from the" if facts["isRestored"] else "linked by"
+        words = f"ready, {how} {facts['source']} ({facts['debuggerAddress']})"
+    elif told.event in _PLAIN:
+        again = f"; next try in {facts['retryIn']:g} s" if "retryIn" in facts else ""
+        words = _PLAIN[told.event].format_map(facts) + again
+    else:
+        line = spoken(told, verbose=verbose)
+        if line is None:
+            return None
+        words = line[len(moment) + 1 :].removeprefix(who).lstrip(": ")
+    return f"{moment} {who}: {words}"

@@ -1,12 +1,17 @@
 """The fingerprint of a profile as it lies there, without reading again what cannot have changed.
 
 LevelDB tables and IndexedDB blobs never change once written, so their hashes are remembered by inode, size and time in
-``.session-cache/hashes-<number>.json``. Everything else (logs, manifests) is read each time.
+``.session-cache/hashes-<number>.json``. Everything else (logs, manifests) is known by the time of the kernel's own
+book-keeping, which nobody can set, and only once that lies some seconds back: a write in the very tick in which a file
+was looked at could not be told otherwise.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import stat
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,13 +22,15 @@ from linda_cli.sessions.state import read_json
 
 _Key = tuple[int, int, int]
 
+_SETTLED_NS = 2_000_000_000
+
 
 def profile_entries(home: Home, number: str, profile: Path) -> list[Entry]:
     """The login's files with size and hash. Raises ``OSError`` where one cannot be read."""
     memory = _remembered(home, number)
     entries = []
     for path in login_files(profile):
-        key = stat_key(profile / path)
+        key = _key(profile, path)
         known = memory.get(path)
         if key is not None and known is not None and known[0] == key:
             entries.append(Entry(path, key[1], known[1]))
@@ -35,9 +42,10 @@ def profile_entries(home: Home, number: str, profile: Path) -> list[Entry]:
 def remember(home: Home, number: str, profile: Path, entries: Sequence[Entry]) -> None:
     """Keep the hashes of what will not change. It is only a shortcut: not being able to is no failure."""
     told = {}
+    settled = time.time_ns() - _SETTLED_NS
     for entry in entries:
-        key = stat_key(profile / entry.path) if never_changes(entry.path) else None
-        if key is not None and key[1] == entry.size:
+        key = _key(profile, entry.path)
+        if key is not None and key[1] == entry.size and (never_changes(entry.path) or key[2] < settled):
             told[entry.path] = [*key, entry.sha256]
     if {path: ((ino, size, time), sha) for path, (ino, size, time, sha) in told.items()} == _remembered(home, number):
         return
@@ -50,7 +58,17 @@ def remember(home: Home, number: str, profile: Path, entries: Sequence[Entry]) -
 
 def vouched(home: Home, number: str, profile: Path) -> frozenset[_Key]:
     """(inode, size, mtime ns) of the tables that a backup has read block by block."""
-    return frozenset(key for key, _ in _remembered(home, number).values())
+    return frozenset(key for path, (key, _) in _remembered(home, number).items() if never_changes(path))
+
+
+def _key(profile: Path, path: str) -> _Key | None:
+    if never_changes(path):
+        return stat_key(profile / path)
+    try:
+        status = os.lstat(profile / path)
+    except OSError:
+        return None
+    return (status.st_ino, status.st_size, status.st_ctime_ns) if stat.S_ISREG(status.st_mode) else None
 
 
 def _remembered(home: Home, number: str) -> dict[str, tuple[_Key, str]]:

@@ -107,7 +107,7 @@ class Saving(Reading):
             made, is_new = self._backup(number, label, reason, verified, profile or self.profile(number), count)
             if replaces_since is not None:
                 self._replace_hot(number, made.name, replaces_since)
-            if retain:
+            if retain and is_new:
                 self.retain(number)
         return BackedUp(number, made, is_new, round(time.monotonic() - began, 3))
 
@@ -135,17 +135,15 @@ class Saving(Reading):
     def _backup(
         self, number: str, label: str | None, reason: str, verified: bool, profile: Path, count: bool = True
     ) -> tuple[Backup, bool]:
-        seen = look(profile, number=number, surroundings=self.world.around(profile))
-        if seen.login is None and not seen.trace:
-            raise SessionNotFound(f"{number} has no login on disk to back up", f"linda start {number}", session=number)
-        self.check_world(seen.login.sandbox if seen.login else None)
         cold = self.world.running(profile) is None
         entries = self._entries(number, profile) if cold else None
-        if entries is not None:
+        if entries:
             same = self._same(number, fingerprint(entries))
             if same is not None:
+                # These very bytes were found sound when that backup was made.
                 change: dict[str, Any] = {}
                 told = manifest.read_manifest(self.home.at(same))
+                self.check_world(told.sandbox)
                 if label is not None and told.label != label:
                     change["label"] = label
                 if verified and not told.verified:
@@ -154,7 +152,12 @@ class Saving(Reading):
                     change["cold"] = True
                 if change:
                     backups.change(self.home, same, **change)
+                remember(self.home, number, profile, entries)
                 return self.described(same), False
+        seen = look(profile, number=number, surroundings=self.world.around(profile))
+        if seen.login is None and not seen.trace:
+            raise SessionNotFound(f"{number} has no login on disk to back up", f"linda start {number}", session=number)
+        self.check_world(seen.login.sandbox if seen.login else None)
         version = self.world.around(profile).browser_version
         stamped = backups.take(
             self.home, profile, Origin(number, reason, label, cold, verified, "Chromium", seen.written_by or version)
