@@ -53,6 +53,9 @@ def arguments(wish: Wish) -> list[str]:
         "--no-first-run",
         "--no-service-autorun",
         "--disable-features=Translate,OptimizationHints,MediaRouter,DialMediaRouteProvider",
+        # The list below the address bar is a page of its own, which nobody sees here: without it a start takes
+        # 0.6 s of CPU less and a session a process less (docs/chromium.md).
+        "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup",
         "--window-size=1280,900",
     ]
     if not wish.headful:
