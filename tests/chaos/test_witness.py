@@ -56,7 +56,8 @@ def test_the_layer_steps_through_what_strace_sees_call_by_call(command: Command)
             by_hand = witness.traced(typed(command, home), home.root, log)
         extra = [one for one in by_hand if one.path == SHORTCUT]
         assert counted(one for one in by_hand if one.path != SHORTCUT) == counted(seen)
-        assert [one.name for one in extra] == ["open", "write", "rename"]
+        # Whoever need not know the version does not ask for it.
+        assert [one.name for one in extra] in ([], ["open", "write", "rename"])
 
 
 @pytest.mark.parametrize("command", TRIED, ids=IDS)

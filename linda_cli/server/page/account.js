@@ -7,8 +7,8 @@ const template = document.getElementById("account");
 const day = new Intl.DateTimeFormat([], { dateStyle: "medium", timeStyle: "short" });
 
 export class Card {
-  // `act` is called with (what, card, detail) when a person asks for something.
-  constructor(number, act) {
+  // `act` is called with (what, card, button, detail) when a person asks for something, `failed` with what went wrong.
+  constructor(number, act, failed) {
     this.number = number;
     this.element = template.content.firstElementChild.cloneNode(true);
     this.part = (selector) => this.element.querySelector(selector);
@@ -21,8 +21,8 @@ export class Card {
       button.setAttribute("aria-describedby", `account-${number}`);
       button.addEventListener("click", () => act(button.dataset.do, this, button));
     }
-    this.part(".backups").addEventListener("toggle", () => this.showBackups(act));
-    this.part(".story").addEventListener("toggle", () => this.showStory());
+    this.part(".backups").addEventListener("toggle", () => this.showBackups().catch(failed));
+    this.part(".story").addEventListener("toggle", () => this.showStory().catch(failed));
     this.act = act;
   }
 
@@ -108,8 +108,7 @@ export class Card {
 
   // What is unfolded is kept fresh; what is not is not asked for.
   refresh() {
-    this.showBackups();
-    this.showStory();
+    return Promise.all([this.showBackups(), this.showStory()]);
   }
 
   async showBackups() {

@@ -27,12 +27,14 @@ async function act(what, card, button, detail) {
   if (SURE[what] && !(await sure(...SURE[what](card, detail)))) return;
   button.setAttribute("aria-busy", "true");
   say("");
+  // What is cleared goes when the server says that it is gone; until then there is nothing more to ask about it.
+  card.leaving = what === "clear";
   try {
     const told = await ASKS[what](card, detail);
     if (what === "pair") card.showPairingCode(told);
-    // What is cleared goes when the server says that it is gone.
-    if (what !== "clear") await follow(card);
+    if (!card.leaving) await follow(card);
   } catch (problem) {
+    card.leaving = false;
     failed(problem);
   } finally {
     button.removeAttribute("aria-busy");
@@ -64,7 +66,7 @@ function failed(problem) {
 
 function card(number) {
   if (!cards.has(number)) {
-    const made = new Card(number, act);
+    const made = new Card(number, act, failed);
     cards.set(number, made);
     const after = [...cards.keys()].sort().indexOf(number);
     at("list").insertBefore(made.element, at("list").children[after] || null);
@@ -92,8 +94,8 @@ function summarise() {
 async function follow(one) {
   one.show(await get(`session-status/${one.number}`));
   if (one.status.code === "qr") await one.showQr().catch(() => one.hideCode());
-  one.refresh();
   summarise();
+  await one.refresh();
 }
 
 // Several events of one account in a moment ask once.
@@ -102,6 +104,7 @@ function heard(name, told) {
   if (!told?.session) return;
   if (name === "removed") return cards.has(told.session) && forget(cards.get(told.session));
   const one = card(told.session);
+  if (one.leaving) return;
   if (name === "pairing_code") one.showPairingCode(told);
   clearTimeout(waiting.get(one.number));
   const ask = () => follow(one).catch((problem) => (problem.status === 404 ? forget(one) : failed(problem)));
@@ -116,7 +119,7 @@ async function load() {
     const one = card(status.clientId);
     one.show(status);
     if (status.code === "qr") one.showQr().catch(() => one.hideCode());
-    one.refresh();
+    one.refresh().catch(failed);
   }
   summarise();
 }
