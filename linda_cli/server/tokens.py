@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-import jwt
-
 from linda_cli.errors import Misused, NotAllowed, NotAuthenticated
 from linda_cli.server.accounts import LOCAL, Account
 
@@ -43,6 +41,8 @@ def make(secret: str, owner: str, role: str, seconds: float) -> str:
         raise Misused(f"--role is user or admin, not {role!r}", "linda token --help")
     if not owner or len(owner) > 200 or not owner.isprintable():
         raise Misused("--owner is a name of up to 200 characters", "linda token --owner alice")
+    import jwt
+
     return jwt.encode({"sub": owner, "role": role, "exp": int(time.time() + seconds)}, secret, algorithm="HS256")
 
 
@@ -55,6 +55,9 @@ def caller(token: str | None, secret: str | None) -> Caller:
         return Caller(LOCAL, True)
     if not token:
         raise NotAuthenticated("a token is needed", "linda token --owner NAME")
+    # Late: who has no secret does without it, and it takes 35 ms.
+    import jwt
+
     try:
         told = jwt.decode(token, secret, algorithms=["HS256"], options={"require": ["exp", "sub"]})
     except jwt.ExpiredSignatureError:

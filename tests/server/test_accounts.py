@@ -12,12 +12,13 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 
 from linda_cli.errors import Failed, InUse, LindaError, Misused, SessionNotFound
 from linda_cli.lifecycle.events import event
 from linda_cli.server.accounts import Accounts
-from linda_cli.server.database import connect, migrations
+from linda_cli.server.database import NEWEST, connect, migrations
 from linda_cli.server.models import Base
 from linda_cli.server.recorder import Recorder
 from linda_cli.sessions.home import Home
@@ -166,6 +167,12 @@ def test_what_could_not_be_written_is_written_with_the_next_event(home: Home) ->
 def test_the_migrations_make_just_what_the_models_say(engine: Engine) -> None:
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+
+
+def test_the_newest_migration_is_known_without_asking_alembic_for_it(engine: Engine) -> None:
+    assert ScriptDirectory.from_config(migrations()).get_heads() == [NEWEST]
+    with engine.connect() as connection:
+        assert MigrationContext.configure(connection).get_current_revision() == NEWEST
 
 
 def test_migrations_go_down_and_up_again(engine: Engine) -> None:
