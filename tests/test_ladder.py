@@ -243,8 +243,9 @@ class TestNotALogout:
             drivers[0].kill()
             linked.phone.open_elsewhere("window", NUMBER)
             run.wait_for("conflict")
-            linked.wait_online()
-            assert run.all("disconnected") == [], "Use here was clicked by a new driver"
+            linked.wait_online(30)
+            # On a busy machine a new driver may take longer than an outage may last untold; the page was not replaced.
+            assert all(one["via"] == "page" for one in run.all("reconnected")), "Use here was clicked by a new driver"
 
     def test_client_fatal_climbs_to_an_older_generation(self, linked: World) -> None:
         with linked.linda.start(NUMBER) as run:
