@@ -54,9 +54,9 @@ def test_a_login_that_stays_as_it_is_is_copied_as_it_is(profile: Path, tmp_path:
 def test_where_few_files_may_be_open_each_is_opened_in_its_turn(profile: Path, tmp_path: Path) -> None:
     kept = resource.getrlimit(resource.RLIMIT_NOFILE)
     with pinned(profile) as pins:
-        lowest, count = min(pin.handle for pin in pins.values()), len(pins)
-    # Too few to hold all of them, and some for whatever else this process has open meanwhile.
-    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + count // 2, kept[1]))
+        handles = sorted(pin.handle for pin in pins.values())
+    # Too few to hold all of them; whatever else this process has open lies between them, so their own numbers count.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (handles[len(handles) // 2] + 1, kept[1]))
     try:
         with pinned(profile) as pins:
             assert pins == {}
