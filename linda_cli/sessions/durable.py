@@ -8,12 +8,15 @@ import fcntl
 import os
 import stat
 import sys
+import threading
 from pathlib import Path
 
 # linux/fs.h: make the target share the source's blocks, on filesystems that can (btrfs, xfs, bcachefs).
 _FICLONE = 0x40049409
 # One buffer for all of a file, and so small that what was read is still near when it is hashed and written.
 _CHUNK = 1 << 18
+# Files that threads of this process are writing now: a pid does not tell one thread's from another's.
+_at_work: set[Path] = set()
 
 
 def make_folder(path: Path, *, durable: bool = True) -> None:
@@ -52,7 +55,22 @@ def write_whole(path: Path, data: bytes, *, durable: bool = True) -> None:
 
     ``durable`` False is for what may be lost: after a power cut it may be empty or the old one.
     """
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    fresh = fresh_name(path)
+    _at_work.add(fresh)
+    try:
+        _write_aside(fresh, path, data, durable)
+    finally:
+        _at_work.discard(fresh)
+    if durable:
+        sync_folder(path.parent)
+
+
+def fresh_name(path: Path) -> Path:
+    """What the new ``path`` is called while this thread writes it; :func:`unfinished` knows it by that."""
+    return path.with_name(f".{path.name}.{threading.get_native_id()}.{os.getpid()}.new")
+
+
+def _write_aside(fresh: Path, path: Path, data: bytes, durable: bool) -> None:
     with contextlib.suppress(FileNotFoundError):
         fresh.unlink()
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -70,8 +88,6 @@ def write_whole(path: Path, data: bytes, *, durable: bool = True) -> None:
         raise
     finally:
         os.close(handle)
-    if durable:
-        sync_folder(path.parent)
 
 
 def unfinished(folder: Path, *names: str) -> list[Path]:
@@ -82,7 +98,7 @@ def unfinished(folder: Path, *names: str) -> list[Path]:
         return []
     dead = []
     for one in there:
-        if one.endswith(".new") and any(one.startswith(f".{name}.") for name in names) and not _lives(one):
+        if one.endswith(".new") and any(one.startswith(f".{name}.") for name in names) and not _lives(folder / one):
             with contextlib.suppress(OSError):
                 handle = open_regular(folder / one)
                 try:
@@ -93,12 +109,14 @@ def unfinished(folder: Path, *names: str) -> list[Path]:
     return dead
 
 
-def _lives(name: str) -> bool:
+def _lives(fresh: Path) -> bool:
     """Whether the process that a half-written file is named after is there still: between making the file and locking
     it, and between letting go of it and giving it its name, only this tells that it is at work."""
-    pid = name.rsplit(".", 2)[-2]
-    if not pid.isdigit() or int(pid) == os.getpid():
+    pid = fresh.name.rsplit(".", 2)[-2]
+    if not pid.isdigit():
         return False
+    if int(pid) == os.getpid():
+        return fresh in _at_work
     try:
         os.kill(int(pid), 0)
     except ProcessLookupError:

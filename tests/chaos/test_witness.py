@@ -27,7 +27,7 @@ IDS = [one.name for one in TRIED]
 REPOSITORY = Path(__file__).parents[2]
 
 # The command line remembers the browser's version, a shortcut that is made anew where it is missing or garbled.
-SHORTCUT = ".session-cache/.browser.json.#.new"
+SHORTCUT = ".session-cache/.browser.json.#.#.new"
 
 
 @pytest.fixture(autouse=True)
