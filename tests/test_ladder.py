@@ -240,12 +240,16 @@ class TestNotALogout:
             run.wait_for("saved")
             drivers = [one for one in children(run) if one.name().startswith(DRIVERS)]
             assert len(drivers) == 1
+            (browser,) = linked.browsers()
             drivers[0].kill()
             linked.phone.open_elsewhere("window", NUMBER)
             run.wait_for("conflict")
             linked.wait_online(30)
-            # On a busy machine a new driver may take longer than an outage may last untold; the page was not replaced.
-            assert all(one["via"] == "page" for one in run.all("reconnected")), "Use here was clicked by a new driver"
+            # Use here was clicked by a new driver, in the same page of the same browser.
+            assert [one.pid for one in linked.browsers()] == [browser.pid]
+            assert [one for one in children(run) if one.name().startswith(DRIVERS) and one.pid != drivers[0].pid]
+            # On a busy machine the new driver may take longer than an outage may last untold.
+            assert all(one["via"] == "page" for one in run.all("reconnected"))
 
     def test_client_fatal_climbs_to_an_older_generation(self, linked: World) -> None:
         with linked.linda.start(NUMBER) as run:

@@ -36,6 +36,11 @@ def process_age_ms() -> int:
         return round(time.process_time() * 1000)
 
 
+def head(told: Event) -> dict[str, Any]:
+    """What every event object begins with, by the contract's names."""
+    return {"event": told.event, "session": told.session, "at": told.at, "elapsedMs": told.elapsed_ms}
+
+
 def event(name: str, session: str | None, facts: Mapping[str, Any]) -> Event:
     """An event of this moment."""
     return Event(name, session, iso(now_ms()), process_age_ms(), facts)

@@ -276,13 +276,8 @@ def _link(run: Run, so_far: Climb) -> None:
 
 def _refuse_to_link(run: Run, so_far: Climb) -> None:
     options = run.options
-    if so_far.verdict == "logged_out" and (options.no_link or not options.can_show):
-        raise LoggedOut(
-            f"{run.number} was logged out, and "
-            + ("linking was not wanted" if options.no_link else "there is nowhere to show a code"),
-            f"linda start {run.number} --qr-file qr.png",
-            session=run.number,
-        )
+    if so_far.verdict == "logged_out":
+        linking.refuse_after_logout(run, options.no_link)
     if not options.no_link:
         return
     who = run.number or "this home"

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from linda_cli.errors import NotLinkedInTime, OtherAccount, PasskeyRequired
+from linda_cli.errors import LoggedOut, NotLinkedInTime, OtherAccount, PasskeyRequired
 from linda_cli.lifecycle import saving
 from linda_cli.lifecycle.live import Live
 from linda_cli.lifecycle.patience import Patience
@@ -39,6 +39,17 @@ class _Codes:
     authenticated: bool = False
     began: float = field(default_factory=time.monotonic)
     said: set[str] = field(default_factory=set)
+
+
+def refuse_after_logout(run: Run, unwanted: bool) -> None:
+    """Raise ``LoggedOut`` where nobody wants a code, or nobody could see it."""
+    if unwanted or not run.options.can_show:
+        raise LoggedOut(
+            f"{run.number} was logged out, and "
+            + ("linking was not wanted" if unwanted else "there is nowhere to show a code"),
+            f"linda start {run.number} --qr-file qr.png",
+            session=run.number,
+        )
 
 
 def link(run: Run) -> None:

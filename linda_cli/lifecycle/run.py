@@ -27,7 +27,7 @@ from linda_cli.browser.binaries import browser_version, find_browser, find_drive
 from linda_cli.browser.flags import Wish, arguments
 from linda_cli.errors import BrowserFailed, Failed, Interrupted, LindaError
 from linda_cli.lifecycle import orphans
-from linda_cli.lifecycle.events import Event, OnEvent, event
+from linda_cli.lifecycle.events import Event, OnEvent, event, head
 from linda_cli.lifecycle.live import Live, bring_up
 from linda_cli.lifecycle.options import Options
 from linda_cli.lifecycle.patience import Patience
@@ -120,9 +120,8 @@ class Run:
 
     def keep(self, told: Event) -> None:
         """Keep an event, from any thread; those of a run that does not know its number yet wait for it."""
-        line = {"event": told.event, "session": told.session, "at": told.at, "elapsedMs": told.elapsed_ms}
         with self.keeping:
-            self.unkept.append({**line, **story_log.plain(told.event, told.facts)})
+            self.unkept.append({**head(told), **story_log.plain(told.event, told.facts)})
             if self.number is not None:
                 for one in self.unkept:
                     story_log.append(self.store.home.session_log(self.number), one)

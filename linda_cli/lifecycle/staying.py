@@ -7,7 +7,7 @@ import random
 import time
 from dataclasses import dataclass
 
-from linda_cli.errors import BrowserFailed, BrowserMissing, BrowserTooOld, LoggedOut, Unreachable
+from linda_cli.errors import BrowserFailed, BrowserMissing, BrowserTooOld, Unreachable
 from linda_cli.lifecycle import ladder, linking, saving
 from linda_cli.lifecycle.options import Pace
 from linda_cli.lifecycle.run import Run, Stopped
@@ -274,13 +274,6 @@ def _say_logged_out(run: Run, state: PageState) -> None:
 
 def _link_again(run: Run) -> None:
     options = run.options
-    unwanted = options.no_link or not options.link_again
-    if unwanted or not options.can_show:
-        raise LoggedOut(
-            f"{run.number} was logged out, and "
-            + ("linking was not wanted" if unwanted else "there is nowhere to show a code"),
-            f"linda start {run.number} --qr-file qr.png",
-            session=run.number,
-        )
+    linking.refuse_after_logout(run, options.no_link or not options.link_again)
     run.began_ms = now_ms()
     linking.link(run)

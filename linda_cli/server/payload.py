@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from linda_cli.console.jsonable import jsonable
-from linda_cli.lifecycle.events import Event
+from linda_cli.lifecycle.events import Event, head
 
 
 def answer(value: object = None, /, **fields: object) -> dict[str, Any]:
@@ -16,5 +16,4 @@ def answer(value: object = None, /, **fields: object) -> dict[str, Any]:
 
 def of_event(told: Event) -> dict[str, Any]:
     """The command line's event object."""
-    facts = {"event": told.event, "session": told.session, "at": told.at, "elapsedMs": told.elapsed_ms}
-    return {"version": 1, **facts, **jsonable(told.facts)}
+    return {"version": 1, **head(told), **jsonable(told.facts)}
