@@ -76,7 +76,9 @@ def end(stray: Driver) -> bool:
 
 def _read(pid: int) -> Driver | None:
     try:
-        told = (_PROCESSES / str(pid) / "environ").read_bytes()
+        # Asked of every process there is, at every start: a Path for each would take longer than reading it.
+        with open(f"{_PROCESSES}/{pid}/environ", "rb", buffering=0) as file:
+            told = file.read()
     except OSError:
         return None
     start = f"{_MARK}=".encode()

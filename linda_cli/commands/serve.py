@@ -7,7 +7,6 @@ from contextlib import ExitStack
 
 import typer
 
-from linda_cli.errors import Failed
 from linda_cli.sessions.clock import parse_age
 from linda_cli.sessions.home import find_home
 
@@ -38,12 +37,12 @@ def register(app: typer.Typer) -> None:
         sandbox: bool = typer.Option(False, "--sandbox", help="Use the stand-in for WhatsApp Web."),
     ) -> None:
         """Keep many accounts up: REST, Socket.IO, a web page. Restores every valid session by itself."""
-        try:
-            from linda_cli.server.serve import serve as run_server
-            from linda_cli.server.settings import Settings
-        except ModuleNotFoundError as missing:
-            raise Failed(f"linda serve needs {missing.name}", "pip install 'linda-cli[server]'") from None
+        from linda_cli.server import extra
+
+        extra.require("serve")
         from linda_cli.console.service import Service
+        from linda_cli.server.serve import serve as run_server
+        from linda_cli.server.settings import Settings
 
         console = context.obj.console
         home = find_home(context.obj.home).home

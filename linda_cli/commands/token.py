@@ -6,7 +6,7 @@ import os
 
 import typer
 
-from linda_cli.errors import Failed, Misused
+from linda_cli.errors import Misused
 from linda_cli.sessions.clock import iso, now_ms, parse_age
 
 
@@ -24,10 +24,11 @@ def register(app: typer.Typer) -> None:
         secret = os.environ.get("JWT_SECRET")
         if not secret:
             raise Misused("JWT_SECRET is not set", "JWT_SECRET=$(openssl rand -hex 32) linda token --owner alice")
-        try:
-            from linda_cli.server import tokens
-        except ModuleNotFoundError as missing:
-            raise Failed(f"linda token needs {missing.name}", "pip install 'linda-cli[server]'") from None
+        from linda_cli.server import extra
+
+        extra.require("token")
+        from linda_cli.server import tokens
+
         seconds = parse_age(lasts)
         made = tokens.make(secret, owner, role, seconds)
         told = {"token": made, "owner": owner, "role": role, "expiresAt": iso(now_ms() + round(seconds * 1000))}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from linda_cli.errors import LindaError
-from linda_cli.lifecycle.events import Event, OnEvent, event
+from linda_cli.lifecycle.events import Event, OnEvent, event, head
 from linda_cli.lifecycle.run import Run
 from linda_cli.lifecycle.start import prepare
 from linda_cli.lifecycle.store import store_at
@@ -35,7 +35,6 @@ class Fleet:
         self._keepers: dict[str, Keeper] = {}
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._threads: list[threading.Thread] = []
 
     # -- one account
 
@@ -94,8 +93,7 @@ class Fleet:
     def tell(self, told: Event) -> None:
         """Pass an event of an account on to all who hear."""
         if told.event == "session_restoration_failed":
-            line = {"event": told.event, "session": told.session, "at": told.at, "elapsedMs": told.elapsed_ms}
-            story_log.append(self.home.session_log(str(told.session)), {**line, **told.facts})
+            story_log.append(self.home.session_log(str(told.session)), {**head(told), **told.facts})
         self._hub.tell(told)
 
     def say(self, what: str) -> None:
@@ -112,13 +110,18 @@ class Fleet:
     def begin(self) -> None:
         """Start restoration and cleanup beside whatever else goes on."""
         for name, what in (("restoration", self._restore), ("cleanup", self._clean_up)):
-            thread = threading.Thread(target=what, name=name, daemon=True)
-            self._threads.append(thread)
-            thread.start()
+            threading.Thread(target=what, name=name, daemon=True).start()
 
     def _restore(self) -> None:
+        store = store_at(self.home)
+
+        def start(number: str, settled: Callable[[bool], None]) -> None:
+            self.keeper(number).start(None, settled)
+
         try:
-            self.restoration.run(self._to_restore, lambda number, done: self.keeper(number).start(None, done))
+            self.restoration.run(
+                self._to_restore, start, lambda number: store.world.running(store.profile(number)) is not None
+            )
         except Exception as problem:
             self.say(f"restoration failed: {problem}")
         if not self._closing.is_set():
@@ -160,13 +163,6 @@ class Fleet:
             keeper.stop("the server stops", keep_browser=self.settings.keep_browsers)
         deadline = time.monotonic() + self.settings.stop_within
         return [one.number for one in keepers if not one.join(max(0.0, deadline - time.monotonic()))]
-
-
-def browser_memory(pid: int) -> int:
-    """Megabytes of a browser with all its processes; 0 where it has gone."""
-    from linda_cli.browser.processes import memory_mb
-
-    return memory_mb(pid) if os.path.exists(f"/proc/{pid}") else 0
 
 
 def plain(told: Event) -> Event:

@@ -19,13 +19,11 @@ _MEMORY_EVERY = 10.0
 class Metrics:
     """A listener of the hub, and the page for Prometheus."""
 
-    def __init__(
-        self, by_status: Callable[[], Mapping[str, int]], memory: Callable[[], int], clients: Callable[[], int]
-    ) -> None:
+    def __init__(self, by_status: Callable[[], Mapping[str, int]], memory: Callable[[], int]) -> None:
+        self.clients: Callable[[], int] = lambda: 0
         self.registry = CollectorRegistry()
         self._by_status = by_status
         self._memory = memory
-        self._clients = clients
         self._remembered = (0.0, 0)
         self._began: dict[str, float] = {}
         self._lock = threading.Lock()
@@ -78,7 +76,7 @@ class Metrics:
             memory = self._memory()
             self._remembered = (time.monotonic(), memory)
         yield GaugeMetricFamily("linda_browser_memory_bytes", "Of all browsers with their processes", value=memory)
-        yield GaugeMetricFamily("linda_socket_clients", "Socket.IO clients connected", value=self._clients())
+        yield GaugeMetricFamily("linda_socket_clients", "Socket.IO clients connected", value=self.clients())
 
     def page(self) -> bytes:
         """What Prometheus reads."""

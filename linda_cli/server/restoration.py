@@ -19,6 +19,8 @@ class Restoration:
 
     settings: Settings
     finished: threading.Event = field(default_factory=threading.Event)
+    taken_up: threading.Event = field(default_factory=threading.Event)
+    """Every account whose browser ran on without us has had its first answer, or there was none to wait for."""
     asked: int = 0
     restored: int = 0
     failed: int = 0
@@ -26,21 +28,33 @@ class Restoration:
     _stopping: threading.Event = field(default_factory=threading.Event)
     _turns: threading.Condition = field(default_factory=threading.Condition)
     _busy: int = 0
+    _to_take_up: set[str] = field(default_factory=set)
 
-    def run(self, accounts: Callable[[], list[Account]], start: Start) -> None:
-        """Wait until it is time, restore, and return once every account has had its first answer."""
+    def run(
+        self, accounts: Callable[[], list[Account]], start: Start, runs: Callable[[str], bool] = lambda _: False
+    ) -> None:
+        """Wait until it is time, restore, and return once every account has had its first answer.
+
+        Those whose browser ``runs`` come first, then the others, each in the order of ``accounts``.
+        """
         try:
+            if self.settings.restore_after:
+                # What comes up later is nobody's to wait for.
+                self.taken_up.set()
             if self._stopping.wait(self.settings.restore_after):
                 return
             wanted = accounts()
             self.asked = len(wanted)
-            for account in wanted:
+            self._to_take_up.update(one.client_id for one in wanted if runs(one.client_id))
+            self._took_up(None)
+            for account in sorted(wanted, key=lambda one: one.client_id not in self._to_take_up):
                 if not self._take_turn():
                     return
                 self._bring_up(account.client_id, start)
             with self._turns:
                 self._turns.wait_for(lambda: self._stopping.is_set() or self.restored + self.failed >= self.asked)
         finally:
+            self.taken_up.set()
             self.finished.set()
 
     def stop(self) -> None:
@@ -76,6 +90,12 @@ class Restoration:
                 self.restored += well
                 self.failed += not well
                 self._turns.notify_all()
+                self._took_up(number)
             give_back()
 
         start(number, settled)
+
+    def _took_up(self, number: str | None) -> None:
+        self._to_take_up.discard(number or "")
+        if not self._to_take_up:
+            self.taken_up.set()

@@ -1,40 +1,37 @@
-"""One server from its lock to its last browser: startup, wait, shutdown."""
+"""One server from its lock to its last browser: startup, wait, shutdown.
+
+Accounts come up first and the doors open beside that: what the doors need takes longer to load than a browser that is
+there takes to be attached to.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import logging
-import os
 import signal
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-
-import uvicorn
+from typing import Any
 
 from linda_cli.errors import Failed, InUse
 from linda_cli.lifecycle.events import Event, event
 from linda_cli.lifecycle.store import store_at
 from linda_cli.server.accounts import Accounts
 from linda_cli.server.database import connect
-from linda_cli.server.desk import Desk
-from linda_cli.server.door import Parts, build
-from linda_cli.server.fleet import Fleet, browser_memory, plain
+from linda_cli.server.fleet import Fleet, plain
 from linda_cli.server.hub import Hub
-from linda_cli.server.linking import LinkingLimit
 from linda_cli.server.metrics import Metrics
 from linda_cli.server.recorder import Recorder
 from linda_cli.server.relay import Relay
 from linda_cli.server.settings import Settings
-from linda_cli.server.sockets import Sockets
 from linda_cli.server.view import View
 from linda_cli.server.webhooks import Webhooks
 from linda_cli.sessions.home import Home
 from linda_cli.sessions.locks import held, holder_of
 
 Tell = Callable[[Event], None]
+_TAKE_UP = 2.0
+"""Seconds that the doors wait for running browsers to be attached to, some 35 ms for each."""
 
 
 def serve(home: Home, settings: Settings, tell: Tell) -> None:
@@ -67,98 +64,43 @@ def _serve(home: Home, settings: Settings, tell: Tell, listening: socket.socket)
 
     hub = Hub(note)
     fleet = Fleet(home, settings, accounts, hub, tell)
-    desk = Desk(fleet, accounts, LinkingLimit(settings.linkings))
     relay = Relay()
-    sockets = Sockets(desk, settings.jwt_secret, accounts.owner_of)
     webhooks = Webhooks(engine, accounts.owner_of, settings.webhook_networks)
-    metrics = Metrics(_by_status(accounts, fleet), _memory(fleet), lambda: sockets.clients)
+    metrics = Metrics(_by_status(accounts, fleet), _memory(fleet))
     # The nearest ears first: a client should not hear later because a database is slow.
     recorder = Recorder(accounts, note)
     for listener in (relay, recorder, metrics, webhooks, lambda told: tell(plain(told))):
         hub.listen(listener)
-    with ThreadPoolExecutor(4, thread_name_prefix="background") as background:
-        parts = Parts(settings, desk, sockets, webhooks, metrics, relay, background, note)
+    with _noting_signals() as noted:
+        fleet.begin()
         try:
-            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(_run(parts, listening, fleet, tell))
+            # Both at once would share one interpreter, and neither be done sooner.
+            fleet.restoration.taken_up.wait(_TAKE_UP)
+            from linda_cli.server import web
+
+            web.run(web.Back(settings, fleet, accounts, relay, webhooks, metrics, tell, note), listening, noted)
         finally:
+            if not fleet.closing:
+                fleet.close()
             # What the stopping itself had to tell should still get there.
             webhooks.close(within=3.0)
             recorder.flush()
             engine.dispose()
 
 
-async def _run(parts: Parts, listening: socket.socket, fleet: Fleet, tell: Tell) -> None:
-    config = uvicorn.Config(
-        build(parts), lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=2,
-        server_header=False, ws="websockets-sansio", ws_max_size=100_000,
-        # Events are small and go to many: to compress each for each costs more than it saves. Engine.IO pings itself.
-        ws_per_message_deflate=False, ws_ping_interval=None,
-    )  # fmt: skip
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    server = _Server(config)
-    carrying = asyncio.create_task(parts.relay.run(parts.sockets.carry))
-    loop = asyncio.get_running_loop()
-    leaving: list[asyncio.Task[None]] = []
-
-    async def leave(name: str) -> None:
-        tell(event("stopping", None, {"reason": name}))
-        late = await asyncio.to_thread(fleet.close)
-        if late:
-            # Their logins are on disk and backed up since saved; the next start attaches to browsers that are left.
-            tell(event("note", None, {"what": f"did not end in time: {', '.join(late)}"}))
-        server.should_exit = True
-
-    def heard(number: signal.Signals) -> None:
-        if leaving and number == signal.SIGINT:
-            os._exit(130)
-        if not leaving:
-            leaving.append(loop.create_task(leave(number.name)))
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, heard, number)
-
-    def say() -> None:
-        host, port = listening.getsockname()[:2]
-        url = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
-        tell(event("serving", None, {"url": url, "pid": os.getpid(), "home": str(fleet.home.root)}))
-        if parts.settings.jwt_secret is None:
-            tell(event("note", None, {"what": "no JWT_SECRET: only this machine is let in, as the owner local"}))
-        elif parts.settings.secret_is_short:
-            tell(event("note", None, {"what": "JWT_SECRET is shorter than the 32 bytes that RFC 7518 asks for"}))
-        fleet.begin()
-
-    server.once_started = say
+@contextlib.contextmanager
+def _noting_signals() -> Iterator[list[int]]:
+    """Whoever asks to stop before the doors can hear it must not leave browsers behind that come up just now."""
+    noted: list[int] = []
+    heard = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before: dict[signal.Signals, Any] = {
+        name: signal.signal(name, lambda number, _: noted.append(number)) for name in heard
+    }
     try:
-        await server.serve(sockets=[listening])
+        yield noted
     finally:
-        carrying.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await carrying
-
-
-class _Server(uvicorn.Server):
-    """Signals are ours: browsers are closed first, while the server still answers."""
-
-    once_started: Callable[[], None] = staticmethod(lambda: None)
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave them as they are."""
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Say when it is there."""
-        await super().startup(sockets)
-        self.once_started()
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
+        for name, handler in before.items():
+            signal.signal(name, handler)
 
 
 @contextlib.contextmanager
@@ -189,8 +131,8 @@ def _memory(fleet: Fleet) -> Callable[[], int]:
         total = 0
         for number, view in fleet.views().items():
             if view.up:
-                running = store.world.running(store.profile(number))
-                total += browser_memory(running.pid) * 1_000_000 if running is not None else 0
+                running = store.world.running(store.profile(number), memory=True)
+                total += running.memory_mb * 1_000_000 if running is not None else 0
         return total
 
     return measure

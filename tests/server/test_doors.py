@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -262,6 +265,33 @@ class TestLinkingLimit:
         # What is saved may be brought up as often as one likes.
         assert server.ask("POST", f"restore-session/{number}", token=alice).status == 202
         server.post(f"accounts/{number}/stop", token=alice)
+
+
+_WITHOUT = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name == "{name}":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Missing())
+from linda_cli.__main__ import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("name", ["fastapi", "jwt", "sqlalchemy"])
+@pytest.mark.parametrize("verb", ["serve", "token"])
+def test_without_the_extra_the_command_to_install_it_is_named(verb: str, name: str, world: World) -> None:
+    code = _WITHOUT.replace("{name}", name, 1)
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--home", str(world.home), verb],
+        env={**os.environ, "JWT_SECRET": SECRET}, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[0] == f"linda: linda {verb} needs {name}, which is not installed"
+    assert "pip install 'linda-cli[server]'" in done.stderr
 
 
 def test_the_database_and_the_log_of_a_server_lie_in_its_home(server: Served, world: World) -> None:

@@ -74,6 +74,35 @@ class TestRestoration:
         thread.join(10)
         assert (restoration.restored, restoration.failed) == (3, 1)
 
+    def test_those_whose_browser_runs_come_first_and_the_doors_wait_for_nobody_else(self) -> None:
+        restoration = Restoration(Settings(restore_after=0.0, at_once=1))
+        started: list[str] = []
+        taken_up: list[bool] = []
+
+        def start(number: str, settled: Callable[[bool], None]) -> None:
+            started.append(number[-1])
+            taken_up.append(restoration.taken_up.is_set())
+            settled(number[-1] != "1")
+
+        restoration.run(lambda: accounts(5), start, lambda number: number[-1] in "13")
+        assert started == ["1", "3", "0", "2", "4"]
+        # One that failed to be attached to has had its answer as well.
+        assert taken_up == [False, False, True, True, True]
+
+    @pytest.mark.parametrize("after", [0.0, 60.0])
+    def test_doors_open_at_once_where_no_browser_runs_or_restoration_comes_later(self, after: float) -> None:
+        restoration = Restoration(Settings(restore_after=after, at_once=1))
+        runs = threading.Event()
+        held = threading.Thread(
+            target=restoration.run, args=(lambda: accounts(1), lambda *_: runs.set(), lambda _: bool(after))
+        )
+        held.start()
+        assert restoration.taken_up.wait(10)
+        assert not restoration.finished.is_set()
+        restoration.stop()
+        held.join(10)
+        assert runs.is_set() is not bool(after)
+
     def test_a_server_that_stops_brings_nobody_else_up(self) -> None:
         restoration = Restoration(Settings(restore_after=60.0))
         thread = threading.Thread(target=restoration.run, args=(lambda: accounts(4), pytest.fail))

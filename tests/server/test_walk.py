@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from linda_cli.server.tokens import make
-from tests.linda import NUMBER, World
+from tests.linda import NUMBER, Started, World
 from tests.server.served import Client, Served
 
 OTHER, THIRD = "971505760057", "971505760058"
@@ -268,6 +268,19 @@ class TestWhatGoesWrong:
             assert again.wait_for("ready")["isRestored"] is True
             assert again.all("qr") == []
         assert linked.browsers() == []
+
+    def test_a_stop_before_the_doors_are_open_leaves_no_browser_behind(self, linked: World) -> None:
+        # Started, and not waited for: what a supervisor does that has changed its mind.
+        server = Started.__enter__(Served(linked))
+        with server:
+            server.wait_for("restoring")
+            server.signal(signal.SIGTERM)
+            assert server.end() == 0
+            assert server.wait_for("stopping", reason="SIGTERM")
+        assert linked.browsers() == []
+        with Served(linked) as again:
+            assert again.wait_for("ready")["isRestored"] is True
+            assert again.all("qr") == []
 
     def test_cleanup_runs_by_itself(self, linked: World) -> None:
         old = linked.cache / f"quarantine-{NUMBER}-1600000000000"
