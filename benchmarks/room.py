@@ -92,5 +92,5 @@ if __name__ == "__main__":
     from benchmarks.scene import scene
 
     with scene() as made:
-        made.grow(26)
+        made.grow(40)
         rows(made)

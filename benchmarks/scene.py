@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from linda_cli.sandbox.server import Sandbox
+from linda_cli.sessions.login_files import login_files
 
 NUMBER = "971505760056"
 LINDA = [sys.executable, "-m", "linda_cli"]
@@ -86,7 +87,20 @@ class Scene:
         }
 
     def grow(self, megabytes: int) -> None:
-        """Make the login as large as a real account's: records in an IndexedDB of the origin."""
+        """Make the login as large as a real account's: records in an IndexedDB of the origin, until its files have
+        so many megabytes. How much of them lies in a log as well as in a table for now is Chromium's to say."""
+        records = 0
+        while (lacking := megabytes - self.login_size / 1e6) > 0:
+            more = max(1, int(lacking * (0.65 if not records else 1)))
+            self._add(records, more)
+            records += more
+
+    @property
+    def login_size(self) -> int:
+        """Bytes of the login's files."""
+        return sum((self.profile / name).stat().st_size for name in login_files(self.profile))
+
+    def _add(self, first: int, megabytes: int) -> None:
         from selenium.webdriver.remote.webdriver import WebDriver
 
         import linda_cli
@@ -94,7 +108,7 @@ class Scene:
         with linda_cli.start(NUMBER, home=self.inner, browser_args=self.sandbox.chrome_args) as live:
             driver: WebDriver = live.driver
             driver.set_script_timeout(120)
-            driver.execute_async_script(_GROW, megabytes)
+            driver.execute_async_script(_GROW, first, megabytes)
 
     def end(self) -> None:
         self.sandbox.stop()
@@ -102,12 +116,12 @@ class Scene:
 
 _GROW = """
 const done = arguments[arguments.length - 1];
-const megabytes = arguments[0];
+const [first, megabytes] = arguments;
 const request = indexedDB.open("bulk", 1);
 request.onupgradeneeded = () => request.result.createObjectStore("rows");
 request.onsuccess = async () => {
   const size = 16384;
-  for (let batch = 0; batch < megabytes; batch++) {
+  for (let batch = first; batch < first + megabytes; batch++) {
     await new Promise((next) => {
       const write = request.result.transaction("rows", "readwrite");
       for (let index = 0; index < 64; index++) {

@@ -20,7 +20,9 @@ def register(app: typer.Typer) -> None:
         host: str = typer.Option("127.0.0.1", "--host", help="Where to listen; beyond loopback needs JWT_SECRET."),
         port: int = typer.Option(8350, "--port", help="0 takes a free one."),
         restore_after: float = typer.Option(5, "--restore-after", metavar="S", help="Seconds to the restoration."),
-        at_once: int = typer.Option(2, "--at-once", metavar="N", help="Accounts that come up side by side."),
+        at_once: int = typer.Option(
+            None, "--at-once", metavar="N", help="Accounts that come up side by side; else twice the cores."
+        ),
         timeout: float = typer.Option(120, "--timeout", metavar="S", help="For an account to become ready."),
         qr_timeout: float = typer.Option(300, "--qr-timeout", metavar="S", help="For a linking; 0 is for ever."),
         backup_every: str = typer.Option("6h", "--backup-every", metavar="AGE", help="0 is never."),
@@ -42,7 +44,7 @@ def register(app: typer.Typer) -> None:
         extra.require("serve")
         from linda_cli.console.service import Service
         from linda_cli.server.serve import serve as run_server
-        from linda_cli.server.settings import Settings
+        from linda_cli.server.settings import Settings, twice_the_cores
 
         console = context.obj.console
         home = find_home(context.obj.home).home
@@ -59,7 +61,7 @@ def register(app: typer.Typer) -> None:
                 database_url=os.environ.get("LINDA_DATABASE_URL") or None,
                 jwt_secret=os.environ.get("JWT_SECRET") or None,
                 restore_after=restore_after,
-                at_once=at_once,
+                at_once=twice_the_cores() if at_once is None else at_once,
                 timeout=timeout,
                 qr_timeout=qr_timeout,
                 backup_every=parse_age(backup_every),

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from dataclasses import dataclass, field
 
 from linda_cli.errors import Misused
 from linda_cli.lifecycle.options import Pace
+
+
+def twice_the_cores() -> int:
+    """How many accounts come up side by side: a start computes for half its time at most and waits for the rest."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 2 * cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +29,7 @@ class Settings:
     database_url: str | None = None
     jwt_secret: str | None = None
     restore_after: float = 5.0
-    at_once: int = 2
+    at_once: int = field(default_factory=twice_the_cores)
     turn: float = 20.0
     timeout: float = 120.0
     qr_timeout: float = 300.0
