@@ -100,7 +100,10 @@ def remote_auth(there: Scene, peers: Path, backup: Measure, restored: Measure) -
         def ask(word: str) -> float:
             node.stdin.write(f"{word}\n")
             node.stdin.flush()
-            return float(node.stdout.readline())
+            told = node.stdout.readline()
+            # unzipper looks for the end of a file by four bytes, which random records have in them once in a while.
+            assert told, f"RemoteAuth could not {word} its own archive of this login; run again for another one"
+            return float(told)
 
         made = [
             side_by_side(

@@ -56,6 +56,9 @@ def arguments(wish: Wish) -> list[str]:
         # The list below the address bar is a page of its own, which nobody sees here: without it a start takes
         # 0.6 s of CPU less and a session a process less (docs/chromium.md).
         "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup",
+        # A renderer kept ready for the next site is for a person who goes from one to another; here it is one more
+        # process, made while the page comes up (docs/chromium.md).
+        "--disable-features=SpareRendererForSitePerProcess",
         "--window-size=1280,900",
     ]
     if not wish.headful:
