@@ -267,6 +267,12 @@ class TestLinkingLimit:
         server.post(f"accounts/{number}/stop", token=alice)
 
 
+def test_as_many_come_up_at_once_as_wait_for_half_their_time_on_every_core(linda: Linda) -> None:
+    assert Settings().at_once == 2 * len(os.sched_getaffinity(0))
+    refused = linda.run("serve", "--at-once", "0", "--json")
+    assert (refused.code, refused.json["error"]["message"]) == (2, "a time or a count is too small")
+
+
 _WITHOUT = """
 import sys
 
