@@ -75,7 +75,7 @@ def _print(part: Entry, figures: Figures) -> None:
     print(f"\n{part.promise} ({share:.0f} % of the plan)\n\n| attack | tried | survived |\n|---|---|---|")
     for name, tried, survived in figures.rows():
         print(f"| {name} | {tried} | {survived} |")
-    for name, count in sorted(figures.seen.items()):
+    for name, count in sorted((figures.seen | figures.most).items()):
         print(f"{name}: {count}")
     for story in figures.stories[:50]:
         print(f"LOST {story}")

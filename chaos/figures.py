@@ -15,6 +15,8 @@ class Figures:
     stories: list[str] = field(default_factory=list)
     seen: collections.Counter[str] = field(default_factory=collections.Counter)
     """What else was counted on the way: no attempts."""
+    most: collections.Counter[str] = field(default_factory=collections.Counter)
+    """The largest of what was measured on the way."""
     planned: int = 0
     ran: int = 0
 
@@ -31,6 +33,7 @@ class Figures:
         self.lost += other.lost
         self.stories += other.stories
         self.seen += other.seen
+        self.most |= other.most
         self.planned += other.planned
         self.ran += other.ran
 

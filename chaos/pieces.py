@@ -87,17 +87,21 @@ def _plain(figures: Figures) -> dict[str, object]:
         "lost": figures.lost,
         "stories": figures.stories,
         "seen": figures.seen,
+        "most": figures.most,
         "planned": figures.planned,
         "ran": figures.ran,
     }
 
 
 def _figures(told: dict[str, object]) -> Figures:
-    tried, lost, stories, seen, planned, ran = (
-        told[name] for name in ("tried", "lost", "stories", "seen", "planned", "ran")
+    tried, lost, stories, seen, most, planned, ran = (
+        told[name] for name in ("tried", "lost", "stories", "seen", "most", "planned", "ran")
     )
     assert isinstance(tried, dict)
     assert isinstance(lost, dict)
     assert isinstance(stories, list)
     assert isinstance(seen, dict)
-    return Figures(Counter(tried), Counter(lost), stories, Counter(seen), int(str(planned)), int(str(ran)))
+    assert isinstance(most, dict)
+    return Figures(
+        Counter(tried), Counter(lost), stories, Counter(seen), Counter(most), int(str(planned)), int(str(ran))
+    )
