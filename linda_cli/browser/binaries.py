@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import re
-import threading
+from _thread import get_native_id
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -73,7 +73,7 @@ def remember_version(binary: Path, version: str, memory: Path) -> None:
         key = [str(binary), status.st_ino, status.st_size, status.st_mtime_ns]
         if not memory.parent.is_dir():
             return
-        fresh = memory.with_name(f".{memory.name}.{threading.get_native_id()}.{os.getpid()}.new")
+        fresh = memory.with_name(f".{memory.name}.{get_native_id()}.{os.getpid()}.new")
         fresh.write_text(json.dumps({"binary": key, "version": version}))
         fresh.replace(memory)
 

@@ -8,7 +8,7 @@ import fcntl
 import os
 import stat
 import sys
-import threading
+from _thread import get_native_id
 from pathlib import Path
 
 # linux/fs.h: make the target share the source's blocks, on filesystems that can (btrfs, xfs, bcachefs).
@@ -67,7 +67,8 @@ def write_whole(path: Path, data: bytes, *, durable: bool = True) -> None:
 
 def fresh_name(path: Path) -> Path:
     """What the new ``path`` is called while this thread writes it; :func:`unfinished` knows it by that."""
-    return path.with_name(f".{path.name}.{threading.get_native_id()}.{os.getpid()}.new")
+    # From _thread: the rest of threading is more than a command that only looks should have to load.
+    return path.with_name(f".{path.name}.{get_native_id()}.{os.getpid()}.new")
 
 
 def _write_aside(fresh: Path, path: Path, data: bytes, durable: bool) -> None:
