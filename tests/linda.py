@@ -273,8 +273,10 @@ class World:
                 os.kill(driver.pid, signal.SIGKILL)
         for process in self.browsers():
             with contextlib.suppress(psutil.Error):
+                # Each on its own: a helper that has just gone, or is its sandbox's, must not spare the browser.
                 for one in [*process.children(recursive=True), process]:
-                    one.kill()
+                    with contextlib.suppress(psutil.Error):
+                        one.kill()
                 process.wait(5)
         self.sandbox.stop()
 
