@@ -19,7 +19,10 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
 from linda_cli.errors import LindaError, Misused
+from linda_cli.lifecycle.events import Event
+from linda_cli.server.accounts import Accounts
 from linda_cli.server.desk import Desk
+from linda_cli.server.fleet import Fleet
 from linda_cli.server.gate import App, Gate
 from linda_cli.server.metrics import Metrics
 from linda_cli.server.problems import details
@@ -36,17 +39,27 @@ _POLICY = "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; ba
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """What the doors stand before."""
+class Back:
+    """What is behind the doors, and works without them. ``tell`` is the log; ``note`` a line for it."""
 
     settings: Settings
-    desk: Desk
-    sockets: Sockets
+    fleet: Fleet
+    accounts: Accounts
+    relay: Relay
     webhooks: Webhooks
     metrics: Metrics
-    relay: Relay
+    tell: Callable[[Event], None]
+    note: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the doors themselves are made of, and what they stand before."""
+
+    back: Back
+    desk: Desk
+    sockets: Sockets
     background: ThreadPoolExecutor
-    trouble: Callable[[str], None]
 
 
 def build(parts: Parts) -> App:
@@ -57,20 +70,21 @@ def build(parts: Parts) -> App:
         description="Keeps WhatsApp Web logins alive: many accounts, restored by themselves.",
         openapi_tags=[{"name": one} for one in ("accounts", "linking", "sessions", "backups", "webhooks", "server")],
     )
-    for name in ("settings", "desk", "webhooks", "metrics", "relay", "background"):
-        setattr(api.state, name, getattr(parts, name))
-    _tell_problems(api, parts.trouble)
+    back, state = parts.back, api.state
+    state.settings, state.webhooks, state.metrics, state.relay = back.settings, back.webhooks, back.metrics, back.relay
+    state.desk, state.background = parts.desk, parts.background
+    _tell_problems(api, back.note)
     api.include_router(router)
     _page(api)
-    if parts.settings.origins:
+    if back.settings.origins:
         api.add_middleware(
-            CORSMiddleware, allow_origins=list(parts.settings.origins), allow_methods=["*"],
+            CORSMiddleware, allow_origins=list(back.settings.origins), allow_methods=["*"],
             allow_headers=["Authorization", "Content-Type"], expose_headers=["X-Expires-In", "Retry-After"],
         )  # fmt: skip
     # The gate has refused every foreign origin already; those that are left get their headers here.
     hub = socketio.AsyncServer(async_mode="asgi", cors_allowed_origins="*", max_http_buffer_size=100_000)
     hub.register_namespace(parts.sockets)
-    return Gate(socketio.ASGIApp(hub, other_asgi_app=api), parts.settings)
+    return Gate(socketio.ASGIApp(hub, other_asgi_app=api), back.settings)
 
 
 def _page(api: FastAPI) -> None:

@@ -24,7 +24,6 @@ class Restoration:
     asked: int = 0
     restored: int = 0
     failed: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _turns: threading.Condition = field(default_factory=threading.Condition)
     _busy: int = 0
@@ -45,9 +44,9 @@ class Restoration:
                 return
             wanted = accounts()
             self.asked = len(wanted)
-            self._to_take_up.update(one.client_id for one in wanted if runs(one.client_id))
-            self._took_up(None)
-            for account in sorted(wanted, key=lambda one: one.client_id not in self._to_take_up):
+            running = {one.client_id for one in wanted if runs(one.client_id)}
+            self._take_up(running)
+            for account in sorted(wanted, key=lambda one: one.client_id not in running):
                 if not self._take_turn():
                     return
                 self._bring_up(account.client_id, start)
@@ -90,12 +89,12 @@ class Restoration:
                 self.restored += well
                 self.failed += not well
                 self._turns.notify_all()
-                self._took_up(number)
+                self._take_up(self._to_take_up - {number})
             give_back()
 
         start(number, settled)
 
-    def _took_up(self, number: str | None) -> None:
-        self._to_take_up.discard(number or "")
-        if not self._to_take_up:
+    def _take_up(self, left: set[str]) -> None:
+        self._to_take_up = left
+        if not left:
             self.taken_up.set()

@@ -76,9 +76,9 @@ def _serve(home: Home, settings: Settings, tell: Tell, listening: socket.socket)
         try:
             # Both at once would share one interpreter, and neither be done sooner.
             fleet.restoration.taken_up.wait(_TAKE_UP)
-            from linda_cli.server import web
+            from linda_cli.server import door, web
 
-            web.run(web.Back(settings, fleet, accounts, relay, webhooks, metrics, tell, note), listening, noted)
+            web.run(door.Back(settings, fleet, accounts, relay, webhooks, metrics, tell, note), listening, noted)
         finally:
             if not fleet.closing:
                 fleet.close()

@@ -10,35 +10,14 @@ import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import uvicorn
 
-from linda_cli.lifecycle.events import Event, event
-from linda_cli.server.accounts import Accounts
+from linda_cli.lifecycle.events import event
 from linda_cli.server.desk import Desk
-from linda_cli.server.door import Parts, build
-from linda_cli.server.fleet import Fleet
+from linda_cli.server.door import Back, Parts, build
 from linda_cli.server.linking import LinkingLimit
-from linda_cli.server.metrics import Metrics
-from linda_cli.server.relay import Relay
-from linda_cli.server.settings import Settings
 from linda_cli.server.sockets import Sockets
-from linda_cli.server.webhooks import Webhooks
-
-
-@dataclass(frozen=True, slots=True)
-class Back:
-    """What is behind the doors, and works without them. ``tell`` is the log; ``note`` a line for it."""
-
-    settings: Settings
-    fleet: Fleet
-    accounts: Accounts
-    relay: Relay
-    webhooks: Webhooks
-    metrics: Metrics
-    tell: Callable[[Event], None]
-    note: Callable[[str], None]
 
 
 def run(back: Back, listening: socket.socket, noted: Sequence[int]) -> None:
@@ -47,12 +26,12 @@ def run(back: Back, listening: socket.socket, noted: Sequence[int]) -> None:
     sockets = Sockets(desk, back.settings.jwt_secret, back.accounts.owner_of)
     back.metrics.clients = lambda: sockets.clients
     with ThreadPoolExecutor(4, thread_name_prefix="background") as background:
-        parts = Parts(back.settings, desk, sockets, back.webhooks, back.metrics, back.relay, background, back.note)
+        parts = Parts(back, desk, sockets, background)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_run(parts, back, listening, noted))
+            runner.run(_run(parts, listening, noted))
 
 
-async def _run(parts: Parts, back: Back, listening: socket.socket, noted: Sequence[int]) -> None:
+async def _run(parts: Parts, listening: socket.socket, noted: Sequence[int]) -> None:
     config = uvicorn.Config(
         build(parts), lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=2,
         server_header=False, ws="websockets-sansio", ws_max_size=100_000,
@@ -61,9 +40,9 @@ async def _run(parts: Parts, back: Back, listening: socket.socket, noted: Sequen
     )  # fmt: skip
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     server = _Server(config)
-    carrying = asyncio.create_task(parts.relay.run(parts.sockets.carry))
-    leaving = _Leaving(back, server)
-    server.once_started = lambda: _say(back, listening)
+    carrying = asyncio.create_task(parts.back.relay.run(parts.sockets.carry))
+    leaving = _Leaving(parts.back, server)
+    server.once_started = lambda: _say(parts.back, listening)
     for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(one, leaving.heard, one)
     for number in noted:
