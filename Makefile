@@ -1,8 +1,9 @@
 # make demo   the main job before your eyes, against the stand-in for WhatsApp Web (no phone needed)
 # make start  the main job on the real WhatsApp Web
+# make check  lint and every test without a browser (two minutes)
 # make test   every test      make bench  every figure      make chaos  the attacks, 20 minutes (CHAOS=full: all)
 
-.PHONY: set-up demo start test lint bench chaos clean
+.PHONY: set-up demo start check test lint bench chaos clean
 
 set-up:
 	@scripts/set-up
@@ -18,6 +19,9 @@ lint: set-up
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+
+check: lint
+	@.venv/bin/python -m pytest -n 3 --dist worksteal -m "not browser and not slow"
 
 test: export LINDA_TOOLS = 1
 test: lint

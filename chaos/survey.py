@@ -112,7 +112,7 @@ def _verdict(home: Home, facts: Facts, when: str) -> list[str]:
         verdict = store_of(home).info(facts.number).verdict
     except LindaError as problem:
         verdict = type(problem).__name__
-    except Exception as problem:
+    except Exception as problem:  # noqa: BLE001 - kept and judged by the caller
         return [f"info {when}: {problem!r}"]
     return [] if verdict in facts.verdicts else [f"{verdict} {when}, expected {' or '.join(sorted(facts.verdicts))}"]
 

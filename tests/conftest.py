@@ -26,6 +26,26 @@ def pytest_configure(config: pytest.Config) -> None:
     tests.linda.ENGINE[:] = ["--engine", engine] if engine else []
 
 
+_BROWSER_FIXTURES = {
+    "make_world",
+    "world",
+    "linked",
+    "_linked_once",
+    "browser",
+    "screen",
+    "shared",
+    "server",
+    "sandbox",
+}
+"""Fixtures that start a Chromium, or whose tests do."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if _BROWSER_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.browser)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _away_from_the_real_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Every test, and every process it starts, has a home, a config and a cache folder of its own."""

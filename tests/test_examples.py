@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.browser
+
 DEMO = Path(__file__).parents[1] / "examples" / "demo.py"
 
 

@@ -99,14 +99,26 @@ class DevTools:
             self._thread.join(2)
 
     def _read(self) -> None:
+        from websocket import WebSocketException
+
         try:
             while True:
                 text = self._socket.recv()
                 if not text:
                     break
-                self._heard(json.loads(text))
-        except Exception:  # the socket's ways of ending are many, and all of them mean the same
-            pass
+                try:
+                    message = json.loads(text)
+                except ValueError:
+                    # Cut off in the middle, or no DevTools at all: nothing more of use will come of it.
+                    break
+                self._heard(message)
+        except (OSError, WebSocketException, AttributeError):
+            # The ways in which a connection ends; the library's own socket is None once it was shut down beside it.
+            return
+        finally:
+            self._end()
+
+    def _end(self) -> None:
         with self._lock:
             self._closed = True
             waiting = list(self._waiting.values())
@@ -114,7 +126,7 @@ class DevTools:
         for answer in waiting:
             answer.fail("the browser is gone")
         for listener in listeners:
-            listener("closed", {})
+            _call(listener, "closed", {})
 
     def _heard(self, message: Mapping[str, Any]) -> None:
         number = message.get("id")
@@ -126,7 +138,15 @@ class DevTools:
         with self._lock:
             listeners = list(self._listeners.get(message.get("sessionId"), ()))
         for listener in listeners:
-            listener(str(message.get("method")), message.get("params") or {})
+            _call(listener, str(message.get("method")), message.get("params") or {})
+
+
+def _call(listener: Listener, method: str, params: Mapping[str, Any]) -> None:
+    """Tell one listener. What it raises is a bug of linda's, and no word of the browser's: it ends no connection."""
+    try:
+        listener(method, params)
+    except Exception as bug:  # noqa: BLE001 - reported as a bug; the browser and the other listeners go on
+        threading.excepthook(threading.ExceptHookArgs((type(bug), bug, bug.__traceback__, threading.current_thread())))
 
 
 class _Answer:

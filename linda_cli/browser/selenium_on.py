@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
 
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.chrome.webdriver import WebDriver
 
-if TYPE_CHECKING:
-    from linda_cli.browser.driver import Driver
+
+class Driver(Protocol):
+    """A ChromeDriver that runs and has a session."""
+
+    binary: Path
+    child: subprocess.Popen[bytes]
+    port: int
+    session: str
+    capabilities: Mapping[str, Any]
 
 
 def selenium_on(driver: Driver) -> WebDriver:

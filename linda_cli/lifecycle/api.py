@@ -89,7 +89,7 @@ def start(
     def walk() -> None:
         try:
             run.execute()
-        except BaseException as failure:
+        except BaseException as failure:  # noqa: BLE001 - raised again in the thread that waits
             problem.append(failure)
         finally:
             heard.put(None)

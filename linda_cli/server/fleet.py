@@ -122,7 +122,7 @@ class Fleet:
             self.restoration.run(
                 self._to_restore, start, lambda number: store.world.running(store.profile(number)) is not None
             )
-        except Exception as problem:
+        except Exception as problem:  # noqa: BLE001 - logged as a bug; the other accounts go on
             self.say(f"restoration failed: {problem}")
         if not self._closing.is_set():
             self.say(f"restoration has finished: {self.restoration.restored} ready, {self.restoration.failed} failed")

@@ -24,6 +24,6 @@ class Hub:
         for listener in self._listeners:
             try:
                 listener(told)
-            except Exception:
+            except Exception:  # noqa: BLE001 - logged as a bug; the other subscribers hear it
                 # A database that is away, a bug in a webhook: said, and the session goes on.
                 self._trouble(f"passing on {told.event} of {told.session} failed: {traceback.format_exc(limit=-3)}")

@@ -155,7 +155,7 @@ class Keeper:
             run.execute()
         except errors.LindaError as problem:
             return problem
-        except Exception as bug:
+        except Exception as bug:  # noqa: BLE001 - logged as a bug; the account is tried again
             self._trouble(f"{self.number}: a bug in linda\n{traceback.format_exc()}")
             return errors.Failed(f"a bug in linda: {type(bug).__name__}", "see the log of the server")
         finally:

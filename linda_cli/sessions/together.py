@@ -33,7 +33,7 @@ def each(act: Callable[[_T], _R], of: Iterable[_T]) -> list[_R]:
         for index, one in _taken(waiting, taking, failed):
             try:
                 done[index] = act(one)
-            except BaseException as problem:
+            except BaseException as problem:  # noqa: BLE001 - raised again below, in the thread that asked
                 if isinstance(problem, OSError) and problem.errno in (errno.EMFILE, errno.ENFILE):
                     alone.append(index)
                 else:
@@ -46,7 +46,7 @@ def each(act: Callable[[_T], _R], of: Iterable[_T]) -> list[_R]:
             with contextlib.suppress(RuntimeError):
                 thread.start()
         work()
-    except BaseException as problem:
+    except BaseException as problem:  # noqa: BLE001 - raised again below
         # An interruption: what runs in this thread is the first to know, and the others must not write on.
         failed.setdefault(-1, problem)
     finally:

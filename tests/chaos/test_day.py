@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from chaos import day
+
+pytestmark = pytest.mark.browser
 
 
 def test_a_day_of_random_faults_needs_one_linking_after_the_one_logout(tmp_path: Path) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from chaos import hot
 from chaos.alive import linked_once
+
+pytestmark = pytest.mark.browser
 
 
 def test_copies_of_a_page_that_writes_as_fast_as_it_can_log_in() -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import random
 
+import pytest
+
 from chaos import kill
 from chaos.alive import linked_once
+
+pytestmark = pytest.mark.browser
 
 SEED = int(os.environ.get("CHAOS_SEED") or random.randrange(1 << 30))
 

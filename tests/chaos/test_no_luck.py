@@ -98,7 +98,7 @@ def test_too_few_file_handles_are_said_and_cost_nothing(name: str, spare: int, h
                 code = 0
             except LindaError as problem:
                 code = exit_code(problem)
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - the test judges it
             resource.setrlimit(resource.RLIMIT_NOFILE, (highest + spare, highest + spare))
             traceback.print_exc()
         finally:

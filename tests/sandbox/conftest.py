@@ -75,7 +75,7 @@ class Screen:
                 seen = self.look()
                 if wanted(seen):
                     return seen
-            except Exception as between:  # a document that is just going away cannot be asked
+            except Exception as between:  # noqa: BLE001 - the driver names its failures differently
                 seen = {"error": str(between).splitlines()[0]}
             time.sleep(0.02)
         raise AssertionError(f"not seen within {seconds} s; last: {seen}")

@@ -22,6 +22,8 @@ from linda_cli.sandbox.server import Sandbox, running
 from .conftest import AGENT, URL, Screen, copy_login
 from .wire import PretendPage
 
+pytestmark = pytest.mark.browser
+
 IDB = "IndexedDB"
 KEYS = "Local Storage"
 

@@ -16,6 +16,8 @@ from linda_cli.sandbox.verbs import KINDS
 
 from .conftest import URL, Screen
 
+pytestmark = pytest.mark.browser
+
 NUMBER = "971505760056"
 
 

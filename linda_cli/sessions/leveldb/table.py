@@ -78,7 +78,7 @@ def block(file: Opened, handle: Handle) -> bytes:
         return bytes(snappy.decompress_raw(data))
     except Damage:
         raise
-    except Exception:  # the unpacker names its errors differently from version to version
+    except Exception:  # noqa: BLE001 - the unpacker names its errors differently from version to version
         raise Damage(f"{file.name}: a block does not unpack") from None
 
 
