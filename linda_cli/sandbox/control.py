@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from linda_cli.errors import LindaError, Misused
+from linda_cli.sandbox.phone_api import do
+from linda_cli.sandbox.state import SandboxState
 from linda_cli.sandbox.status import status
-from linda_cli.sandbox.verbs import do
-from linda_cli.sandbox.world import World
 
 _LARGEST_BODY = 1 << 20
 
@@ -21,9 +21,9 @@ class ControlServer(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, world: World, port: int) -> None:
+    def __init__(self, state: SandboxState, port: int) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
-        self.world = world
+        self.state = state
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Silence: a caller that went away is no news."""
@@ -39,9 +39,9 @@ class _Handler(BaseHTTPRequestHandler):
         if not self._is_ours():
             self._send(403, {"error": "not from a web page"})
         elif path == "/id":
-            self._send(200, {"id": self.server.world.ledger.id})
+            self._send(200, {"id": self.server.state.registry.id})
         elif path == "/status":
-            self._send(200, status(self.server.world))
+            self._send(200, status(self.server.state))
         else:
             self._send(404, {"error": "GET /id or /status, or POST a verb"})
 
@@ -58,7 +58,7 @@ class _Handler(BaseHTTPRequestHandler):
             body = json.loads(text or b"{}")
             if not isinstance(body, dict):
                 raise Misused("the body is a JSON object")
-            self._send(200, do(self.server.world, urlsplit(self.path).path.strip("/"), body))
+            self._send(200, do(self.server.state, urlsplit(self.path).path.strip("/"), body))
         except LindaError as wrong:
             self._send(400 if isinstance(wrong, Misused) else 409, {"error": wrong.message, "hint": wrong.hint})
         except ValueError:

@@ -16,7 +16,7 @@ _turn = count(1)
 
 
 class Page:
-    """Lives as long as its event stream; the world's lock guards every field but the stream itself."""
+    """Lives as long as its event stream; the state's lock guards every field but the stream itself."""
 
     def __init__(self, name: str) -> None:
         self.name = name

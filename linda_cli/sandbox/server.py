@@ -13,13 +13,13 @@ from types import TracebackType
 from linda_cli.errors import Failed, InUse
 from linda_cli.sandbox import disk
 from linda_cli.sandbox.control import ControlServer
-from linda_cli.sandbox.ledger import Ledger
+from linda_cli.sandbox.devices import DeviceRegistry
 from linda_cli.sandbox.phone import Phone
 from linda_cli.sandbox.running import Running, card, running
+from linda_cli.sandbox.state import SandboxState
 from linda_cli.sandbox.timing import Timing
 from linda_cli.sandbox.tls import HOST, certificate
 from linda_cli.sandbox.web import WebServer
-from linda_cli.sandbox.world import World
 
 __all__ = ["Running", "Sandbox", "Timing", "running"]
 
@@ -31,7 +31,7 @@ _POLL = 0.05
 class _Up:
     """What exists only between start and stop."""
 
-    world: World
+    state: SandboxState
     web: WebServer
     control: ControlServer
     threads: tuple[threading.Thread, ...]
@@ -62,12 +62,12 @@ class Sandbox:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if (other := running(self.folder)) is not None:
             raise InUse(f"a sandbox already serves this folder (process {other.pid})", f"kill {other.pid}")
-        world = World(Ledger(self.folder), self._timing)
+        state = SandboxState(DeviceRegistry(self.folder), self._timing)
         paper = certificate(self.folder)
         with contextlib.ExitStack() as undo:
             try:
-                web = undo.enter_context(WebServer(world, paper.context(), self._port))
-                control = undo.enter_context(ControlServer(world, self._control_port))
+                web = undo.enter_context(WebServer(state, paper.context(), self._port))
+                control = undo.enter_context(ControlServer(state, self._control_port))
             except OSError as taken:
                 raise Failed("the sandbox cannot listen on its port", "linda sandbox --port 0") from taken
             undo.pop_all()
@@ -77,10 +77,10 @@ class Sandbox:
         )
         for thread in threads:
             thread.start()
-        self._up = _Up(world, web, control, threads, paper.spki)
+        self._up = _Up(state, web, control, threads, paper.spki)
         # The same ports again after a stop, so that a browser left running finds its way back.
         self._port, self._control_port = web.server_port, control.server_port
-        disk.write(card(self.folder), self._card(world.ledger.id))
+        disk.write(card(self.folder), self._card(state.registry.id))
 
     def stop(self) -> None:
         """Let every page go and be gone."""
@@ -92,8 +92,8 @@ class Sandbox:
         for thread in up.threads:
             thread.join(2)
         up.web.hang_up()
-        with up.world.changed:
-            for page in up.world.pages.values():
+        with up.state.changed:
+            for page in up.state.pages.values():
                 page.end()
         up.web.server_close()
         up.control.server_close()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from linda_cli.sandbox.codes import Code
-from linda_cli.sandbox.world import World
+from linda_cli.sandbox.state import SandboxState
 
 
-def status(world: World) -> dict[str, object]:
+def status(state: SandboxState) -> dict[str, object]:
     """Everything but secrets; the code on show is in it, since whoever drives the phone could scan it anyway."""
-    with world.changed:
-        connected = {page.wid for page in world.pages.values() if page.wid}
-        pages = sorted(world.pages.values(), key=lambda page: page.opened)
+    with state.changed:
+        connected = {page.wid for page in state.pages.values() if page.wid}
+        pages = sorted(state.pages.values(), key=lambda page: page.opened)
         shown = [page.code.text for page in pages if page.code and page.code.live]
         return {
             "devices": [
@@ -25,7 +25,7 @@ def status(world: World) -> dict[str, object]:
                     "reason": device.reason,
                     "online": device.wid in connected,
                 }
-                for device in world.ledger.all()
+                for device in state.registry.all()
             ],
             "pages": [
                 {
@@ -39,16 +39,16 @@ def status(world: World) -> dict[str, object]:
                 for page in pages
             ],
             "code": shown[-1] if shown else None,
-            "network": world.network,
-            "blocked": {number or "all": kind for number, kind in world.blocked.items()},
-            "linkings": len(world.ledger.all()),
-            "logins": {"accepted": world.accepted, "refused": dict(world.turned_away)},
+            "network": state.network,
+            "blocked": {number or "all": kind for number, kind in state.blocked.items()},
+            "linkings": len(state.registry.all()),
+            "logins": {"accepted": state.accepted, "refused": dict(state.turned_away)},
             "messages": {
-                "sent": world.sent,
-                "delivered": world.delivered,
-                "waiting": sum(len(left) for left in world.waiting.values()),
+                "sent": state.sent,
+                "delivered": state.delivered,
+                "waiting": sum(len(left) for left in state.waiting.values()),
             },
-            "timing": asdict(world.timing),
+            "timing": asdict(state.timing),
         }
 
 

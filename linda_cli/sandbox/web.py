@@ -15,9 +15,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from linda_cli.errors import LindaError
-from linda_cli.sandbox.answers import answer
+from linda_cli.sandbox.page_api import answer
 from linda_cli.sandbox.pages import Page
-from linda_cli.sandbox.world import World
+from linda_cli.sandbox.state import SandboxState
 
 _TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css"}
 _FILES = {
@@ -36,13 +36,13 @@ class WebServer(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, world: World, context: ssl.SSLContext, port: int) -> None:
+    def __init__(self, state: SandboxState, context: ssl.SSLContext, port: int) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
-        self.world = world
+        self.state = state
         self._context = context
         self._open: set[socket.socket] = set()
         self._guard = threading.Lock()
-        world.hang_up = self.hang_up
+        state.hang_up = self.hang_up
 
     def get_request(self) -> tuple[socket.socket, Any]:
         """Accept; the handshake is left to the connection's own thread, since a mute client must hold up nobody."""
@@ -51,7 +51,7 @@ class WebServer(ThreadingHTTPServer):
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """No network: the connection is closed at once, and Chromium shows its own error page."""
-        return self.world.network
+        return self.state.network
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Remember the connection, so that a dropped network can cut it."""
@@ -114,7 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         body = self.rfile.read(length)
         where = urlsplit(self.path)
-        page = self.server.world.pages.get(_page(where.query))
+        page = self.server.state.pages.get(_page(where.query))
         if page is None:
             # The page's stream is gone, or not yet up: to the page this is the same as no network.
             self._json(409, {"error": "no stream"})
@@ -123,12 +123,12 @@ class _Handler(BaseHTTPRequestHandler):
             asked = json.loads(body or b"{}")
             if not isinstance(asked, dict):
                 raise ValueError("not an object")
-            self._json(200, answer(self.server.world, page, where.path.removeprefix("/w/"), asked))
+            self._json(200, answer(self.server.state, page, where.path.removeprefix("/w/"), asked))
         except (LindaError, ValueError) as wrong:
             self._json(400, {"error": str(wrong)})
 
     def _stream(self) -> None:
-        world = self.server.world
+        state = self.server.state
         self.close_connection = True
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
@@ -136,18 +136,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         page = Page(_page(urlsplit(self.path).query))
-        page.tell("hello", timing=asdict(world.timing))
-        world.opened(page)
+        page.tell("hello", timing=asdict(state.timing))
+        state.opened(page)
         try:
             page.stream(self.connection, self.wfile.write)
         finally:
-            world.closed(page)
+            state.closed(page)
 
     def _reachable(self) -> bool:
         # Asked again here: the connection may have been accepted just before the network was dropped.
-        if not self.server.world.network:
+        if not self.server.state.network:
             self.close_connection = True
-        return self.server.world.network
+        return self.server.state.network
 
     def _json(self, status: int, value: object) -> None:
         self._send(status, "application/json", json.dumps(value).encode())

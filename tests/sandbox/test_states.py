@@ -11,8 +11,8 @@ import pytest
 from selenium.webdriver.common.by import By
 
 from linda_cli.errors import Failed
+from linda_cli.sandbox.phone_api import KINDS
 from linda_cli.sandbox.server import Sandbox
-from linda_cli.sandbox.verbs import KINDS
 
 from .conftest import URL, Screen
 

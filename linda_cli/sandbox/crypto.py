@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from linda_cli.sandbox.ledger import Device
+from linda_cli.sandbox.devices import Device
 
 
 @dataclass(frozen=True, slots=True)

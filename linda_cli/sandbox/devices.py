@@ -31,8 +31,8 @@ class Device:
         return f"{self.number}:{self.device}@c.us"
 
 
-class Ledger:
-    """Not locked by itself: whoever holds the world's lock may call it."""
+class DeviceRegistry:
+    """Not locked by itself: whoever holds the state's lock may call it."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "devices.json"

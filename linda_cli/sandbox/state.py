@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 
-from linda_cli.sandbox.ledger import Device, Ledger
+from linda_cli.sandbox.devices import Device, DeviceRegistry
 from linda_cli.sandbox.pages import Page
 from linda_cli.sandbox.timing import Timing
 
@@ -22,12 +22,12 @@ class Message:
     text: str
 
 
-class World:
+class SandboxState:
     """Shared by the page's server and the phone's; every reader and writer holds ``changed``."""
 
-    def __init__(self, ledger: Ledger, timing: Timing) -> None:
+    def __init__(self, registry: DeviceRegistry, timing: Timing) -> None:
         self.changed = threading.Condition(threading.RLock())
-        self.ledger = ledger
+        self.registry = registry
         self.timing = timing
         self.pages: dict[str, Page] = {}
         self.network = True
@@ -69,7 +69,9 @@ class World:
 
     def devices(self, number: str | None = None) -> list[Device]:
         """The devices that are linked now, of one number or of all."""
-        return [device for device in self.ledger.all() if device.removed_at is None and number in (None, device.number)]
+        return [
+            device for device in self.registry.all() if device.removed_at is None and number in (None, device.number)
+        ]
 
     def block_of(self, number: str | None) -> str | None:
         """The block that a page of this number meets."""
@@ -82,7 +84,7 @@ class World:
 
     def unlink(self, device: Device, reason: int | None) -> None:
         """Remove a device for good and tell its pages."""
-        self.ledger.remove(device.wid, reason)
+        self.registry.remove(device.wid, reason)
         self.waiting.pop(device.wid, None)
         for page in self.pages.values():
             if device.wid in (page.wid, page.displaced):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from linda_cli.errors import Failed, Misused
 from linda_cli.sandbox.codes import Code
 from linda_cli.sandbox.pages import Page
-from linda_cli.sandbox.world import Message, World
+from linda_cli.sandbox.state import Message, SandboxState
 
 Body = Mapping[str, object]
 Answer = dict[str, object]
@@ -20,24 +20,24 @@ _REGISTERS_WITHIN = 15.0
 """Seconds a page has for making and storing its keys, on a machine that is busy with other browsers."""
 
 
-def do(world: World, verb: str, body: Body) -> Answer:
+def do(state: SandboxState, verb: str, body: Body) -> Answer:
     """The one door for the phone; what cannot be done is ``Failed``, what makes no sense ``Misused``."""
     if verb not in VERBS:
         raise Misused(f"no such verb: {verb}", "one of: " + ", ".join(sorted(VERBS)))
-    with world.changed:
-        answer = VERBS[verb](world, body)
-        world.changed.notify_all()
+    with state.changed:
+        answer = VERBS[verb](state, body)
+        state.changed.notify_all()
         return answer
 
 
-def _scan(world: World, body: Body) -> Answer:
+def _scan(state: SandboxState, body: Body) -> Answer:
     number = _number(body) or EXAMPLE
     seen = _text(body, "qr")
     until = time.monotonic() + _seconds(body, "timeout", 30.0)
     while True:
         # The page opened last is the one a person would be looking at.
         shown = sorted(
-            (page for page in world.pages.values() if page.code and page.code.live), key=lambda page: -page.opened
+            (page for page in state.pages.values() if page.code and page.code.live), key=lambda page: -page.opened
         )
         if seen is not None:
             shown = [page for page in shown if page.code and page.code.text == seen]
@@ -45,149 +45,149 @@ def _scan(world: World, body: Body) -> Answer:
                 raise Failed("the phone does not take this code: it is on no page, or has expired")
         if shown:
             shown[0].code = None
-            return _accept(world, shown[0], number)
-        if not world.changed.wait(until - time.monotonic()):
+            return _accept(state, shown[0], number)
+        if not state.changed.wait(until - time.monotonic()):
             raise Failed("no code came on show in time")
 
 
-def _enter_code(world: World, body: Body) -> Answer:
+def _enter_code(state: SandboxState, body: Body) -> Answer:
     typed = re.sub(r"[^0-9A-Z]", "", (_text(body, "code") or "").upper())
     number = _number(body)
-    for page in world.pages.values():
+    for page in state.pages.values():
         code: Code | None = page.pairing
         if code and code.live and code.text == typed and code.number and number in (None, code.number):
             page.pairing = page.code = None
-            return _accept(world, page, code.number)
+            return _accept(state, page, code.number)
     raise Failed("the phone does not take this code: it is on no page, is another number's, or has expired")
 
 
-def _accept(world: World, page: Page, number: str) -> Answer:
-    known = {device.wid for device in world.ledger.all()}
+def _accept(state: SandboxState, page: Page, number: str) -> Answer:
+    known = {device.wid for device in state.registry.all()}
     page.linking = number
-    page.awaiting_passkey, world.passkey = world.passkey, False
+    page.awaiting_passkey, state.passkey = state.passkey, False
     if page.awaiting_passkey:
         page.tell("passkey")
         return {"passkey": True}
     page.tell("pair", number=number)
-    return _registered(world, page, number, known)
+    return _registered(state, page, number, known)
 
 
-def _registered(world: World, page: Page, number: str, known: set[str]) -> Answer:
+def _registered(state: SandboxState, page: Page, number: str, known: set[str]) -> Answer:
     until = time.monotonic() + _REGISTERS_WITHIN
     while page.linking is not None:
-        if world.pages.get(page.name) is not page or not world.changed.wait(until - time.monotonic()):
+        if state.pages.get(page.name) is not page or not state.changed.wait(until - time.monotonic()):
             raise Failed("the page went away while it was being linked")
-    new = [device.wid for device in world.devices(number) if device.wid not in known]
+    new = [device.wid for device in state.devices(number) if device.wid not in known]
     return {"linked": new[-1] if new else None}
 
 
-def _finish_passkey(world: World, body: Body) -> Answer:
-    for page in world.pages.values():
+def _finish_passkey(state: SandboxState, body: Body) -> Answer:
+    for page in state.pages.values():
         if page.awaiting_passkey and page.linking:
-            number, known = page.linking, {device.wid for device in world.ledger.all()}
+            number, known = page.linking, {device.wid for device in state.registry.all()}
             page.awaiting_passkey = False
             page.tell("pair", number=number)
-            return _registered(world, page, number, known)
+            return _registered(state, page, number, known)
     raise Failed("no page waits for a passkey")
 
 
-def _ask_passkey(world: World, body: Body) -> Answer:
-    world.passkey = body.get("on", True) is True
+def _ask_passkey(state: SandboxState, body: Body) -> Answer:
+    state.passkey = body.get("on", True) is True
     return {}
 
 
-def _log_out(world: World, body: Body) -> Answer:
-    return _unlink(world, body, None)
+def _log_out(state: SandboxState, body: Body) -> Answer:
+    return _unlink(state, body, None)
 
 
-def _log_out_with(world: World, body: Body) -> Answer:
+def _log_out_with(state: SandboxState, body: Body) -> Answer:
     reason = body.get("reason")
     if reason is not None and reason not in (1, 2, 3):
         raise Misused("the reason of a logout is 1, 2, 3 or none", '{"reason": 1}')
-    return _unlink(world, body, reason if isinstance(reason, int) else None)
+    return _unlink(state, body, reason if isinstance(reason, int) else None)
 
 
-def _unlink(world: World, body: Body, reason: int | None) -> Answer:
-    devices = world.devices(_number(body))
+def _unlink(state: SandboxState, body: Body, reason: int | None) -> Answer:
+    devices = state.devices(_number(body))
     if not devices:
         raise Failed("no device is linked")
     for device in devices:
-        world.unlink(device, reason)
+        state.unlink(device, reason)
     return {"removed": [device.wid for device in devices]}
 
 
-def _drop_network(world: World, body: Body) -> Answer:
-    world.network = False
-    world.hang_up()
+def _drop_network(state: SandboxState, body: Body) -> Answer:
+    state.network = False
+    state.hang_up()
     return {}
 
 
-def _restore_network(world: World, body: Body) -> Answer:
-    world.network = True
+def _restore_network(state: SandboxState, body: Body) -> Answer:
+    state.network = True
     return {}
 
 
-def _refuse(world: World, body: Body) -> Answer:
+def _refuse(state: SandboxState, body: Body) -> Answer:
     number = _number(body)
-    world.refused[number] = time.monotonic() + _seconds(body, "seconds", 5.0)
-    for page in world.online(number):
+    state.refused[number] = time.monotonic() + _seconds(body, "seconds", 5.0)
+    for page in state.online(number):
         page.wid = None
         page.tell("refused")
     return {}
 
 
-def _break_storage(world: World, body: Body) -> Answer:
-    for page in _connected(world, body):
+def _break_storage(state: SandboxState, body: Body) -> Answer:
+    for page in _connected(state, body):
         page.wid = None
         page.tell("break")
     return {}
 
 
-def _open_elsewhere(world: World, body: Body) -> Answer:
+def _open_elsewhere(state: SandboxState, body: Body) -> Answer:
     where = _text(body, "where")
     if where not in ("computer", "window"):
         raise Misused("opened elsewhere: on a computer or in a window", '{"where": "window"}')
-    for page in _connected(world, body):
+    for page in _connected(state, body):
         page.wid, page.displaced = None, page.wid
         page.tell("conflict", where=where)
     return {}
 
 
-def _block(world: World, body: Body) -> Answer:
+def _block(state: SandboxState, body: Body) -> Answer:
     kind, number = _text(body, "kind"), _number(body)
     if kind is None:
-        world.blocked.pop(number, None)
+        state.blocked.pop(number, None)
         return {}
     if kind not in KINDS:
         raise Misused(f"no such block: {kind}", "one of: " + ", ".join(KINDS))
-    world.blocked[number] = kind
-    for page in world.online(number) if number else world.pages.values():
+    state.blocked[number] = kind
+    for page in state.online(number) if number else state.pages.values():
         page.wid = page.code = page.pairing = None
         page.tell("block", kind=kind)
     return {}
 
 
-def _message(world: World, body: Body) -> Answer:
-    devices = world.devices(_number(body))
+def _message(state: SandboxState, body: Body) -> Answer:
+    devices = state.devices(_number(body))
     if not devices:
         raise Failed("no device is linked")
     for device in devices:
-        message = Message(next(world.message_ids), _text(body, "text") or "")
-        world.waiting.setdefault(device.wid, []).append(message)
-        world.sent += 1
-        for page in world.pages.values():
+        message = Message(next(state.message_ids), _text(body, "text") or "")
+        state.waiting.setdefault(device.wid, []).append(message)
+        state.sent += 1
+        for page in state.pages.values():
             if page.wid == device.wid:
                 page.tell("message", id=message.id, text=message.text)
     return {}
 
 
-def _set_timing(world: World, body: Body) -> Answer:
-    world.timing = world.timing.with_fields(body)
+def _set_timing(state: SandboxState, body: Body) -> Answer:
+    state.timing = state.timing.with_fields(body)
     return {}
 
 
-def _connected(world: World, body: Body) -> list[Page]:
-    pages = world.online(_number(body))
+def _connected(state: SandboxState, body: Body) -> list[Page]:
+    pages = state.online(_number(body))
     if not pages:
         raise Failed("no linked device is connected")
     return pages
@@ -212,7 +212,7 @@ def _seconds(body: Body, key: str, default: float) -> float:
         raise Misused(f"{key} is no number of seconds", f'{{"{key}": {default}}}') from None
 
 
-VERBS: dict[str, Callable[[World, Body], Answer]] = {
+VERBS: dict[str, Callable[[SandboxState, Body], Answer]] = {
     "scan": _scan,
     "enter_code": _enter_code,
     "log_out": _log_out,
