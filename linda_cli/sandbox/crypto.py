@@ -44,7 +44,7 @@ def flaw(device: Device, nonce: str, proof: Proof) -> str | None:
             return "signature"
         # Browsers sign as two numbers side by side, the library wants them in DER.
         signature = utils.encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
-        public_key(device.key).verify(signature, (nonce + device.wid).encode(), ec.ECDSA(hashes.SHA256()))
+        public_key(device.key).verify(signature, (nonce + proof.wid).encode(), ec.ECDSA(hashes.SHA256()))
     except (ValueError, InvalidSignature):
         return "signature"
     return None

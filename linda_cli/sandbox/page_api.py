@@ -101,7 +101,7 @@ def _login(state: SandboxState, page: Page, asked: Asked) -> Answer:
         nonce, page.nonce = page.nonce, None
         verdict, reason, facts = _judge(state, nonce, given)
         if verdict == "accepted":
-            _take_over(state, page, given.wid)
+            _take_over(state, page, str(facts.get("wid", given.wid)))
         else:
             state.turned_away[reason] += 1
             state.changed.notify_all()
@@ -117,21 +117,22 @@ def _judge(state: SandboxState, nonce: str | None, given: crypto.Proof) -> tuple
     if kind := state.block_of(given.wid.partition(":")[0]):
         return "blocked", kind, {"kind": kind}
     if device is None:
-        return "removed", "unknown", {"reason": None}
+        return "removed", "unknown", {"reason": None, "address": True}
     if state.refuses(device.number):
         return "refused", "401", {}
     if flaw := "nonce" if nonce is None else crypto.flaw(device, nonce, given):
         return "mismatch", flaw, {}
     if device.removed_at is not None:
-        return "removed", "removed", {"reason": device.reason}
-    return "accepted", "", {}
+        return "removed", "removed", {"reason": device.reason, "address": device.address}
+    return "accepted", "", {"wid": device.wid} if device.wid != given.wid else {}
 
 
 def _take_over(state: SandboxState, page: Page, wid: str) -> None:
     for other in state.pages.values():
         if other is not page and other.wid == wid:
+            # A window of the same browser has let go before this (mutex.js), so this one is another browser.
             other.wid, other.displaced = None, wid
-            other.tell("conflict", where="window")
+            other.tell("conflict", where="computer", pane=False)
     page.wid, page.displaced, page.code, page.pairing = wid, None, None, None
     state.accepted += 1
     for message in state.waiting.get(wid, []):
@@ -140,7 +141,7 @@ def _take_over(state: SandboxState, page: Page, wid: str) -> None:
 
 
 def _logout(state: SandboxState, page: Page, asked: Asked) -> Answer:
-    """The page itself asks to be unlinked: "log out" on the popup about another computer."""
+    """The page itself asks to be unlinked: "log out" of its menu, of a popup, or ``Socket.logout()``."""
     with state.changed:
         wid, page.wid, page.displaced = page.wid or page.displaced, None, None
         device = state.registry.find(wid) if wid else None
@@ -160,6 +161,32 @@ def _receipt(state: SandboxState, page: Page, asked: Asked) -> Answer:
         return {}
 
 
+def _release(state: SandboxState, page: Page, asked: Asked) -> Answer:
+    """Another window of this browser has taken over."""
+    with state.changed:
+        page.wid, page.displaced = None, page.wid or page.displaced
+        state.changed.notify_all()
+        return {}
+
+
+def _forget_code(state: SandboxState, page: Page, asked: Asked) -> Answer:
+    """The code is no longer on show."""
+    with state.changed:
+        page.code = None
+        return {}
+
+
+def _pressed(state: SandboxState, page: Page, asked: Asked) -> Answer:
+    with state.changed:
+        state.pressed.append({key: str(asked.get(key, ""))[:80] for key in ("dialog", "button")})
+        state.changed.notify_all()
+        return {}
+
+
+def _ping(state: SandboxState, page: Page, asked: Asked) -> Answer:
+    return {}
+
+
 _ANSWERS: dict[str, Callable[[SandboxState, Page, Asked], Answer]] = {
     "state": _state,
     "code": _code,
@@ -169,4 +196,8 @@ _ANSWERS: dict[str, Callable[[SandboxState, Page, Asked], Answer]] = {
     "login": _login,
     "logout": _logout,
     "receipt": _receipt,
+    "release": _release,
+    "forget-code": _forget_code,
+    "pressed": _pressed,
+    "ping": _ping,
 }

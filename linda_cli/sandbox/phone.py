@@ -38,13 +38,20 @@ class Phone:
         """Unlink the devices; they stay removed, also when the server is started anew."""
         self._post("log_out", number=number)
 
-    def log_out_with(self, reason: int | None, number: str | None = None) -> None:
-        """The same with the reason (1 to 3) that the page then has in its address, or none."""
-        self._post("log_out_with", reason=reason, number=number)
+    def log_out_with(self, reason: int | None, number: str | None = None, *, address: bool = True) -> None:
+        """The same with the reason that the page then has in its address, or none.
 
-    def drop_network(self) -> None:
-        """Cut every page off, and let no new one load, until ``restore_network``."""
-        self._post("drop_network")
+        Without ``address`` the page does not go there: it shows a code where it is, its keys and databases gone.
+        """
+        self._post("log_out_with", reason=reason, number=number, address=address)
+
+    def drop_network(self, how: Literal["down", "dns", "silent"] = "down") -> None:
+        """Cut every page off, and let no new one load, until ``restore_network``.
+
+        ``dns``: browsers that start meanwhile cannot look the name up, and never will. ``silent``: nothing fails, and
+        nothing is answered.
+        """
+        self._post("drop_network", how=how)
 
     def restore_network(self) -> None:
         """Let the pages come back."""
@@ -66,9 +73,19 @@ class Phone:
         """Client fatal: the page cannot open its storage; the device stays linked."""
         self._post("break_storage", number=number)
 
-    def open_elsewhere(self, where: Literal["computer", "window"], number: str | None = None) -> None:
-        """Take the connection away from the pages, which then show the popup."""
-        self._post("open_elsewhere", where=where, number=number)
+    def open_elsewhere(
+        self,
+        where: Literal["computer", "window"],
+        number: str | None = None,
+        *,
+        pane: bool = False,
+        socket: Literal["UNLAUNCHED", "OPENING"] = "UNLAUNCHED",
+    ) -> None:
+        """Take the connection away from the pages, which then show the popup.
+
+        ``pane``: that of another computer has the pane behind it. ``socket``: the state under that of another window.
+        """
+        self._post("open_elsewhere", where=where, number=number, pane=pane, socket=socket)
 
     def block(self, kind: str | None, number: str | None = None) -> None:
         """Block with one of the kinds the facts name; None lifts it, and pages see that when they load again."""
@@ -77,6 +94,63 @@ class Phone:
     def message(self, text: str, number: str | None = None) -> None:
         """Send a message; a device that is away gets it at its next login."""
         self._post("message", text=text, number=number)
+
+    def switch_account(self, to: str, number: str | None = None) -> None:
+        """Link another account in the profile of a page that is logged in; the first stays linked on its phone."""
+        self._post("switch_account", to=to, number=number)
+
+    def change_number(self, to: str, number: str | None = None) -> None:
+        """Give the account of the one linked device another number; its keys stay."""
+        self._post("change_number", to=to, number=number)
+
+    def dialog(self, kind: str | None, number: str | None = None, *, text: str | None = None) -> None:
+        """Lay a dialog over whatever is on show, with other words if wanted; None takes it away."""
+        self._post("dialog", kind=kind, number=number, text=text)
+
+    def forget_pressed(self) -> None:
+        """Count the buttons of dialogs that are pressed from now on."""
+        self._post("forget_pressed")
+
+    def language(self, language: str) -> None:
+        """Let pages say everything in another language from now on."""
+        self._post("language", language=language)
+
+    def screen(self, screen: str | None, number: str | None = None) -> None:
+        """Let pages show a screen that is neither a mode nor a state of the socket; None lifts it at once."""
+        self._post("screen", screen=screen, number=number)
+
+    def next_page(
+        self, *, boot: float | None = None, code: float = 0, hide_keys: bool = False, documents: int = 1
+    ) -> None:
+        """Say what the next documents do on their way up: boot slowly, or show a code although they are linked."""
+        self._post("next_page", boot=boot, code=code, hide_keys=hide_keys, documents=documents)
+
+    def reload_page(
+        self,
+        number: str | None = None,
+        *,
+        boot: float | None = None,
+        code: float | None = None,
+        hide_keys: bool | None = None,
+    ) -> None:
+        """Let pages reload themselves, as for an update; the rest as for ``next_page``."""
+        self._post("reload_page", number=number, boot=boot, code=code, hide_keys=hide_keys)
+
+    def rename_keys(self, keys: Literal["noise", "wid", "both", "back"] = "both", number: str | None = None) -> None:
+        """Let pages that are logged in give their keys other names; they themselves go on with those."""
+        self._post("rename_keys", keys=keys, number=number)
+
+    def break_page(self, *what: str) -> None:
+        """Let pages override what an injected observer uses, now and in each new document; nothing: no more."""
+        self._post("break_page", what=list(what))
+
+    def hide_words(self, on: bool = True) -> None:
+        """Put the words for an unsupported browser where nobody sees them: script, style, template, noscript."""
+        self._post("hide_words", on=on)
+
+    def clean_address(self, on: bool = True) -> None:
+        """Let pages take a logout's parameters out of their address as they start."""
+        self._post("clean_address", on=on)
 
     def set_timing(self, **fields: float) -> None:
         """Change how long things take; pages learn of it when they next connect."""

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from linda_cli.errors import Failed, Misused
+from linda_cli.sandbox.body import EXAMPLE, Answer, Body, connected, number_of, seconds_of, text_of
 from linda_cli.sandbox.codes import Code
+from linda_cli.sandbox.faults import FAULTS
+from linda_cli.sandbox.network import NetworkMode
 from linda_cli.sandbox.pages import Page
 from linda_cli.sandbox.state import Message, SandboxState
 
-Body = Mapping[str, object]
-Answer = dict[str, object]
-
 KINDS = ("TOS_BLOCK", "SMB_TOS_BLOCK", "PROXYBLOCK", "TEMP_BAN", "DEPRECATED_VERSION", "SERVICE_UNAVAILABLE")
-EXAMPLE = "971505760056"
+WINDOW_SOCKETS = ("UNLAUNCHED", "OPENING")
 _REGISTERS_WITHIN = 15.0
 """Seconds a page has for making and storing its keys, on a machine that is busy with other browsers."""
 
@@ -31,9 +31,9 @@ def do(state: SandboxState, verb: str, body: Body) -> Answer:
 
 
 def _scan(state: SandboxState, body: Body) -> Answer:
-    number = _number(body) or EXAMPLE
-    seen = _text(body, "qr")
-    until = time.monotonic() + _seconds(body, "timeout", 30.0)
+    number = number_of(body) or EXAMPLE
+    seen = text_of(body, "qr")
+    until = time.monotonic() + seconds_of(body, "timeout", 30.0)
     while True:
         # The page opened last is the one a person would be looking at.
         shown = sorted(
@@ -51,8 +51,8 @@ def _scan(state: SandboxState, body: Body) -> Answer:
 
 
 def _enter_code(state: SandboxState, body: Body) -> Answer:
-    typed = re.sub(r"[^0-9A-Z]", "", (_text(body, "code") or "").upper())
-    number = _number(body)
+    typed = re.sub(r"[^0-9A-Z]", "", (text_of(body, "code") or "").upper())
+    number = number_of(body)
     for page in state.pages.values():
         code: Code | None = page.pairing
         if code and code.live and code.text == typed and code.number and number in (None, code.number):
@@ -91,6 +91,40 @@ def _finish_passkey(state: SandboxState, body: Body) -> Answer:
     raise Failed("no page waits for a passkey")
 
 
+def _switch_account(state: SandboxState, body: Body) -> Answer:
+    """As when a person links another account in this browser: other keys, another number, the same profile.
+
+    The device that was linked before stays linked on its phone.
+    """
+    to = number_of(body, "to")
+    if to is None:
+        raise Misused("the account to switch to is missing", f'{{"to": "{EXAMPLE}"}}')
+    page = connected(state, body)[-1]
+    known = {device.wid for device in state.registry.all()}
+    page.wid, page.linking, page.awaiting_passkey = None, to, False
+    page.tell("pair", number=to)
+    return _registered(state, page, to, known)
+
+
+def _change_number(state: SandboxState, body: Body) -> Answer:
+    """The account gets another number; device and noise key stay. An absent page learns it at its next login."""
+    to = number_of(body, "to")
+    devices = state.devices(number_of(body))
+    if to is None or len(devices) != 1:
+        raise Misused("one linked device, and the number it gets", f'{{"number": "971505760057", "to": "{EXAMPLE}"}}')
+    before = devices[0].wid
+    after = state.registry.renumber(before, to).wid
+    if before in state.waiting:
+        state.waiting[after] = state.waiting.pop(before)
+    for page in state.pages.values():
+        if page.wid == before:
+            page.wid = after
+            page.tell("number", wid=after)
+        elif page.displaced == before:
+            page.displaced = after
+    return {"from": before, "to": after}
+
+
 def _ask_passkey(state: SandboxState, body: Body) -> Answer:
     state.passkey = body.get("on", True) is True
     return {}
@@ -102,34 +136,41 @@ def _log_out(state: SandboxState, body: Body) -> Answer:
 
 def _log_out_with(state: SandboxState, body: Body) -> Answer:
     reason = body.get("reason")
-    if reason is not None and reason not in (1, 2, 3):
-        raise Misused("the reason of a logout is 1, 2, 3 or none", '{"reason": 1}')
+    # 0 is the client fatal, at which the device stays linked: break_storage.
+    if reason is not None and not (type(reason) is int and 0 < reason < 1000):
+        raise Misused("the reason of a logout is a number from 1 to 999, or none", '{"reason": 1}')
     return _unlink(state, body, reason if isinstance(reason, int) else None)
 
 
 def _unlink(state: SandboxState, body: Body, reason: int | None) -> Answer:
-    devices = state.devices(_number(body))
+    devices = state.devices(number_of(body))
     if not devices:
         raise Failed("no device is linked")
     for device in devices:
-        state.unlink(device, reason)
+        state.unlink(device, reason, address=body.get("address", True) is not False)
     return {"removed": [device.wid for device in devices]}
 
 
 def _drop_network(state: SandboxState, body: Body) -> Answer:
-    state.network = False
-    state.hang_up()
+    how = text_of(body, "how") or NetworkMode.DOWN.value
+    if how not in (modes := [mode.value for mode in NetworkMode if mode is not NetworkMode.UP]):
+        raise Misused(f"a network is not dropped like this: {how}", "one of: " + ", ".join(modes))
+    state.network.become(NetworkMode(how))
+    state.arguments_changed()
+    if not state.network.accepts:
+        state.hang_up()
     return {}
 
 
 def _restore_network(state: SandboxState, body: Body) -> Answer:
-    state.network = True
+    state.network.become(NetworkMode.UP)
+    state.arguments_changed()
     return {}
 
 
 def _refuse(state: SandboxState, body: Body) -> Answer:
-    number = _number(body)
-    state.refused[number] = time.monotonic() + _seconds(body, "seconds", 5.0)
+    number = number_of(body)
+    state.refused[number] = time.monotonic() + seconds_of(body, "seconds", 5.0)
     for page in state.online(number):
         page.wid = None
         page.tell("refused")
@@ -137,24 +178,27 @@ def _refuse(state: SandboxState, body: Body) -> Answer:
 
 
 def _break_storage(state: SandboxState, body: Body) -> Answer:
-    for page in _connected(state, body):
+    for page in connected(state, body):
         page.wid = None
         page.tell("break")
     return {}
 
 
 def _open_elsewhere(state: SandboxState, body: Body) -> Answer:
-    where = _text(body, "where")
+    where = text_of(body, "where")
     if where not in ("computer", "window"):
         raise Misused("opened elsewhere: on a computer or in a window", '{"where": "window"}')
-    for page in _connected(state, body):
+    socket = text_of(body, "socket") or WINDOW_SOCKETS[0]
+    if socket not in WINDOW_SOCKETS:
+        raise Misused(f"no socket of a window that lost its login: {socket}", "one of: " + ", ".join(WINDOW_SOCKETS))
+    for page in connected(state, body):
         page.wid, page.displaced = None, page.wid
-        page.tell("conflict", where=where)
+        page.tell("conflict", where=where, pane=body.get("pane") is True, state=socket)
     return {}
 
 
 def _block(state: SandboxState, body: Body) -> Answer:
-    kind, number = _text(body, "kind"), _number(body)
+    kind, number = text_of(body, "kind"), number_of(body)
     if kind is None:
         state.blocked.pop(number, None)
         return {}
@@ -168,11 +212,11 @@ def _block(state: SandboxState, body: Body) -> Answer:
 
 
 def _message(state: SandboxState, body: Body) -> Answer:
-    devices = state.devices(_number(body))
+    devices = state.devices(number_of(body))
     if not devices:
         raise Failed("no device is linked")
     for device in devices:
-        message = Message(next(state.message_ids), _text(body, "text") or "")
+        message = Message(next(state.message_ids), text_of(body, "text") or "")
         state.waiting.setdefault(device.wid, []).append(message)
         state.sent += 1
         for page in state.pages.values():
@@ -184,32 +228,6 @@ def _message(state: SandboxState, body: Body) -> Answer:
 def _set_timing(state: SandboxState, body: Body) -> Answer:
     state.timing = state.timing.with_fields(body)
     return {}
-
-
-def _connected(state: SandboxState, body: Body) -> list[Page]:
-    pages = state.online(_number(body))
-    if not pages:
-        raise Failed("no linked device is connected")
-    return pages
-
-
-def _number(body: Body) -> str | None:
-    number = _text(body, "number")
-    if number is not None and not re.fullmatch(r"[1-9][0-9]{6,14}", number):
-        raise Misused(f"not a WhatsApp number: {number}", f'{{"number": "{EXAMPLE}"}}')
-    return number
-
-
-def _text(body: Body, key: str) -> str | None:
-    value = body.get(key)
-    return None if value is None else str(value)
-
-
-def _seconds(body: Body, key: str, default: float) -> float:
-    try:
-        return max(0.0, float(str(body.get(key, default))))
-    except ValueError:
-        raise Misused(f"{key} is no number of seconds", f'{{"{key}": {default}}}') from None
 
 
 VERBS: dict[str, Callable[[SandboxState, Body], Answer]] = {
@@ -227,4 +245,7 @@ VERBS: dict[str, Callable[[SandboxState, Body], Answer]] = {
     "block": _block,
     "message": _message,
     "set_timing": _set_timing,
+    "switch_account": _switch_account,
+    "change_number": _change_number,
+    **FAULTS,
 }

@@ -6,6 +6,7 @@ import json
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 _PATIENCE = 2.0
 
@@ -39,3 +40,13 @@ def running(folder: Path) -> Running | None:
             return found if json.load(response).get("id") == told["id"] else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def left_ports(folder: Path) -> tuple[int, int] | None:
+    """The ports of page and phone that a killed server has left behind in its file, if it has."""
+    try:
+        told = json.loads(card(folder).read_bytes())
+        port, control = int(told["port"]), urlsplit(str(told["controlUrl"])).port
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return (port, control) if 0 < port < 65536 and control is not None else None

@@ -14,11 +14,12 @@ from linda_cli.errors import Failed, InUse
 from linda_cli.sandbox import disk
 from linda_cli.sandbox.control import ControlServer
 from linda_cli.sandbox.devices import DeviceRegistry
+from linda_cli.sandbox.network import NetworkMode
 from linda_cli.sandbox.phone import Phone
-from linda_cli.sandbox.running import Running, card, running
+from linda_cli.sandbox.running import Running, card, left_ports, running
 from linda_cli.sandbox.state import SandboxState
 from linda_cli.sandbox.timing import Timing
-from linda_cli.sandbox.tls import HOST, certificate
+from linda_cli.sandbox.tls import HOST, Certificate, certificate
 from linda_cli.sandbox.web import WebServer
 
 __all__ = ["Running", "Sandbox", "Timing", "running"]
@@ -64,13 +65,7 @@ class Sandbox:
             raise InUse(f"a sandbox already serves this folder (process {other.pid})", f"kill {other.pid}")
         state = SandboxState(DeviceRegistry(self.folder), self._timing)
         paper = certificate(self.folder)
-        with contextlib.ExitStack() as undo:
-            try:
-                web = undo.enter_context(WebServer(state, paper.context(), self._port))
-                control = undo.enter_context(ControlServer(state, self._control_port))
-            except OSError as taken:
-                raise Failed("the sandbox cannot listen on its port", "linda sandbox --port 0") from taken
-            undo.pop_all()
+        web, control = self._listen(state, paper)
         threads = tuple(
             threading.Thread(target=server.serve_forever, args=(_POLL,), name=name, daemon=True)
             for server, name in ((web, "sandbox-web"), (control, "sandbox-phone"))
@@ -80,7 +75,29 @@ class Sandbox:
         self._up = _Up(state, web, control, threads, paper.spki)
         # The same ports again after a stop, so that a browser left running finds its way back.
         self._port, self._control_port = web.server_port, control.server_port
-        disk.write(card(self.folder), self._card(state.registry.id))
+        state.arguments_changed = self._write_card
+        self._write_card()
+
+    def _listen(self, state: SandboxState, paper: Certificate) -> tuple[WebServer, ControlServer]:
+        wanted = [(self._port, self._control_port)]
+        if wanted == [(0, 0)]:
+            # Those of a server that was killed: a browser that was kept finds its way back.
+            wanted = [ports for ports in (left_ports(self.folder),) if ports is not None] + wanted
+        for at, (port, control_port) in enumerate(wanted):
+            with contextlib.ExitStack() as undo:
+                try:
+                    web = undo.enter_context(WebServer(state, paper.context(), port))
+                    control = undo.enter_context(ControlServer(state, control_port))
+                except OSError as taken:
+                    if at + 1 < len(wanted):
+                        continue
+                    raise Failed("the sandbox cannot listen on its port", "linda sandbox --port 0") from taken
+                undo.pop_all()
+                return web, control
+        raise AssertionError("the last one either listens or raises")
+
+    def _write_card(self) -> None:
+        disk.write(card(self.folder), self._card(self._served().state.registry.id))
 
     def stop(self) -> None:
         """Let every page go and be gone."""
@@ -91,6 +108,7 @@ class Sandbox:
             threading.Thread(target=server.shutdown, daemon=True).start()
         for thread in up.threads:
             thread.join(2)
+        up.state.network.become(NetworkMode.DOWN)
         up.web.hang_up()
         with up.state.changed:
             for page in up.state.pages.values():
@@ -112,8 +130,11 @@ class Sandbox:
     def chrome_args(self) -> list[str]:
         """What makes a Chromium see this server as WhatsApp Web, and nothing else of the world."""
         up = self._served()
+        page = f"MAP {HOST}:443 127.0.0.1:{up.web.server_port},"
+        if up.state.network.mode is NetworkMode.DNS:
+            page = ""
         return [
-            f"--host-resolver-rules=MAP {HOST}:443 127.0.0.1:{up.web.server_port},MAP * ~NOTFOUND,EXCLUDE 127.0.0.1",
+            f"--host-resolver-rules={page}MAP * ~NOTFOUND,EXCLUDE 127.0.0.1",
             f"--ignore-certificate-errors-spki-list={up.spki}",
             # A proxy named by the environment would resolve names itself, and reach the real one.
             "--no-proxy-server",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 
 from linda_cli.sandbox.devices import Device, DeviceRegistry
+from linda_cli.sandbox.documents import Documents
+from linda_cli.sandbox.network import Network
 from linda_cli.sandbox.pages import Page
 from linda_cli.sandbox.timing import Timing
 
@@ -30,7 +32,12 @@ class SandboxState:
         self.registry = registry
         self.timing = timing
         self.pages: dict[str, Page] = {}
-        self.network = True
+        self.network = Network(self.changed)
+        self.documents = Documents()
+        self.screens: dict[str | None, str] = {}
+        """Screens that are no mode, by number; None stands for everyone."""
+        self.pressed: deque[dict[str, str]] = deque(maxlen=100)
+        """The buttons of dialogs that were pressed, newest last."""
         self.passkey = False
         self.blocked: dict[str | None, str] = {}
         """Kind of block by number; None stands for everyone."""
@@ -45,6 +52,8 @@ class SandboxState:
         self.message_ids = count(time.time_ns() // 1_000_000)
         self.hang_up: Callable[[], None] = lambda: None
         """Cuts every connection of the page's server, which sets this."""
+        self.arguments_changed: Callable[[], None] = lambda: None
+        """Writes the browser's arguments down anew; whoever serves sets this."""
 
     def opened(self, page: Page) -> None:
         """A page's stream is up; one of the same name is the same document come back."""
@@ -77,19 +86,23 @@ class SandboxState:
         """The block that a page of this number meets."""
         return self.blocked.get(number) or self.blocked.get(None)
 
+    def screens_told(self) -> dict[str, str]:
+        """The screens as pages are told of them."""
+        return {number or "all": screen for number, screen in self.screens.items()}
+
     def refuses(self, number: str) -> bool:
         """Whether this number's logins get a 401 just now."""
         until = max(self.refused.get(number, 0.0), self.refused.get(None, 0.0))
         return time.monotonic() < until
 
-    def unlink(self, device: Device, reason: int | None) -> None:
-        """Remove a device for good and tell its pages."""
-        self.registry.remove(device.wid, reason)
+    def unlink(self, device: Device, reason: int | None, address: bool = True) -> None:
+        """Remove a device for good and tell its pages. ``address``: they go to the address that says so."""
+        self.registry.remove(device.wid, reason, address)
         self.waiting.pop(device.wid, None)
         for page in self.pages.values():
             if device.wid in (page.wid, page.displaced):
                 page.wid = page.displaced = None
-                page.tell("logout", reason=reason)
+                page.tell("logout", reason=reason, address=address)
         self.changed.notify_all()
 
 

@@ -39,7 +39,12 @@ def status(state: SandboxState) -> dict[str, object]:
                 for page in pages
             ],
             "code": shown[-1] if shown else None,
-            "network": state.network,
+            "network": state.network.is_up,
+            "networkIs": state.network.mode.value,
+            "language": state.documents.language,
+            "screens": state.screens_told(),
+            "broken": sorted(state.documents.broken),
+            "pressed": list(state.pressed),
             "blocked": {number or "all": kind for number, kind in state.blocked.items()},
             "linkings": len(state.registry.all()),
             "logins": {"accepted": state.accepted, "refused": dict(state.turned_away)},

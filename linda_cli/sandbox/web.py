@@ -19,7 +19,7 @@ from linda_cli.sandbox.page_api import answer
 from linda_cli.sandbox.pages import Page
 from linda_cli.sandbox.state import SandboxState
 
-_TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css"}
+_TYPES = {".js": "text/javascript", ".css": "text/css"}
 _FILES = {
     f"/{path.name}": (_TYPES[path.suffix], path.read_bytes())
     for path in (Path(__file__).parent / "page").iterdir()
@@ -51,7 +51,7 @@ class WebServer(ThreadingHTTPServer):
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """No network: the connection is closed at once, and Chromium shows its own error page."""
-        return self.state.network
+        return self.state.network.accepts
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Remember the connection, so that a dropped network can cut it."""
@@ -86,6 +86,8 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def setup(self) -> None:
+        # The kernel has accepted the connection already; nothing that is sent on it is ever answered.
+        self.server.state.network.wait_while_silent()
         self.request.settimeout(10)
         self.request.do_handshake()
         self.request.settimeout(None)
@@ -98,8 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/w/stream":
             self._stream()
         elif path in ("/", "/index.html"):
-            supported = _is_supported(self.headers.get("User-Agent", ""))
-            self._send(200, *_FILES["/index.html" if supported else "/unsupported.html"])
+            self._document()
         elif path in _FILES:
             self._send(200, *_FILES[path])
         else:
@@ -127,6 +128,13 @@ class _Handler(BaseHTTPRequestHandler):
         except (LindaError, ValueError) as wrong:
             self._json(400, {"error": str(wrong)})
 
+    def _document(self) -> None:
+        supported = _is_supported(self.headers.get("User-Agent", ""))
+        state = self.server.state
+        with state.changed:
+            body = state.documents.next_page(state.timing.boot) if supported else state.documents.unsupported_page()
+        self._send(200, "text/html; charset=utf-8", body)
+
     def _stream(self) -> None:
         state = self.server.state
         self.close_connection = True
@@ -136,18 +144,26 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         page = Page(_page(urlsplit(self.path).query))
-        page.tell("hello", timing=asdict(state.timing))
+        with state.changed:
+            language, screens = state.documents.language, state.screens_told()
+        page.tell("hello", timing=asdict(state.timing), language=language, screens=screens)
         state.opened(page)
         try:
-            page.stream(self.connection, self.wfile.write)
+            page.stream(self.connection, self._send_event)
         finally:
             state.closed(page)
 
+    def _send_event(self, event: bytes) -> None:
+        self.server.state.network.wait_while_silent()
+        self.wfile.write(event)
+
     def _reachable(self) -> bool:
         # Asked again here: the connection may have been accepted just before the network was dropped.
-        if not self.server.state.network:
+        network = self.server.state.network
+        network.wait_while_silent()
+        if not network.accepts:
             self.close_connection = True
-        return self.server.state.network
+        return network.accepts
 
     def _json(self, status: int, value: object) -> None:
         self._send(status, "application/json", json.dumps(value).encode())

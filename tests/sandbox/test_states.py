@@ -237,11 +237,13 @@ def test_a_second_window_takes_over_and_the_first_says_so(sandbox: Sandbox, scre
     screen.open().ready()
     second = screen.driver.current_window_handle
     screen.driver.switch_to.window(first)
-    assert "another window" in screen.until(lambda page: page["state"] == "CONFLICT")["text"]
+    seen = screen.until(lambda page: page["state"] == "UNLAUNCHED")
+    assert (seen["pane"], seen["mode"]) == (False, "MAIN")
+    assert "another window" in seen["text"]
     screen.click("popup-controls-ok")
     screen.ready()
     screen.driver.switch_to.window(second)
-    screen.until(lambda page: page["state"] == "CONFLICT")
+    screen.until(lambda page: page["state"] == "UNLAUNCHED")
     screen.driver.close()
     screen.driver.switch_to.window(first)
 

@@ -6,7 +6,7 @@ class Overtaken extends Error {}
 
 let turn = 0;
 
-const sleep = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+export const sleep = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
 export function begin(deed) {
   const mine = ++turn;
@@ -20,7 +20,7 @@ export function begin(deed) {
     ask: async (what, body) => still(await ask(what, body)),
     after: async (promise) => still(await promise),
   };
-  deed(here).catch((error) => {
+  return deed(here).catch((error) => {
     if (!(error instanceof Overtaken) && !(error instanceof Lost)) throw error;
   });
 }

@@ -6,6 +6,6 @@
     if (!modules.has(name)) throw new Error(`Requiring unknown module "${name}"`);
     return modules.get(name);
   };
-  // Handed to app.js, which takes it away again.
-  window.__define = (name, value) => modules.set(name, value);
+  // Handed to natives.js, which takes it away again. No value takes the module away.
+  window.__define = (name, value) => (value === undefined ? modules.delete(name) : modules.set(name, value));
 })();

@@ -1,8 +1,10 @@
 // What a person, or a test, sees. Ids and test ids are those of docs/whatsapp-web.md.
 
+import { digits, say } from "./words.js";
+
 const app = document.getElementById("app");
 
-function element(tag, attributes = {}, ...children) {
+export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (name === "onclick" || name === "onsubmit") made[name] = value;
@@ -22,7 +24,7 @@ export function loading() {
       { id: "wa_web_initial_startup", ...testid("wa-web-loading-screen") },
       element("progress", testid("startup-progress")),
       element("p", {}, "WhatsApp"),
-      element("p", {}, "End-to-end encrypted"),
+      element("p", {}, say("encrypted")),
     ),
   );
 }
@@ -30,12 +32,12 @@ export function loading() {
 export function syncing(percent) {
   let bar = app.querySelector("progress[value]");
   if (!bar) {
-    bar = element("progress", { max: 100, value: percent, "aria-label": "Loading your chats" });
+    bar = element("progress", { max: 100, value: percent, "aria-label": say("syncing") });
     show(element("div", testid("wa-web-loading-screen"), bar, element("p", { class: "percent" })));
   }
   bar.value = percent;
   bar.setAttribute("value", percent);
-  app.querySelector(".percent").textContent = `Loading your chats [${percent}%]`;
+  app.querySelector(".percent").textContent = `${say("syncing")} [${digits(percent)}%]`;
 }
 
 // The linking screen before its first code.
@@ -44,7 +46,7 @@ export function linking(byNumber) {
     element(
       "div",
       testid("link-device-screen"),
-      element("h1", {}, "Scan to log in"),
+      element("h1", {}, say("scan")),
       element("div", { id: "code" }),
       element(
         "a",
@@ -56,7 +58,7 @@ export function linking(byNumber) {
             byNumber();
           },
         }),
-        "Log in with phone number",
+        say("byNumber"),
       ),
     ),
   );
@@ -68,7 +70,7 @@ export function code(text, modules) {
   const quiet = 4;
   const scale = 4;
   const size = (modules.length + 2 * quiet) * scale;
-  const canvas = element("canvas", { width: size, height: size, role: "img", "aria-label": "Scan this QR code to link a device!" });
+  const canvas = element("canvas", { width: size, height: size, role: "img", "aria-label": say("qrLabel") });
   const pen = canvas.getContext("2d");
   pen.fillStyle = "#fff";
   pen.fillRect(0, 0, size, size);
@@ -85,11 +87,11 @@ export function code(text, modules) {
 export function idle(again) {
   const ref = app.querySelector("[data-ref]");
   if (!ref) return;
-  ref.append(element("button", { type: "button", onclick: again }, "Click to reload QR code"));
+  ref.append(element("button", { type: "button", onclick: again }, say("reloadCode")));
 }
 
 export function phoneNumber(number, submitted, back) {
-  const input = element("input", testid("phone-number-input", { type: "tel", "aria-label": "Type your phone number.", value: number }));
+  const input = element("input", testid("phone-number-input", { type: "tel", "aria-label": say("numberLabel"), value: number }));
   const form = element(
     "form",
     {
@@ -98,10 +100,10 @@ export function phoneNumber(number, submitted, back) {
         submitted(input.value);
       },
     },
-    element("h1", {}, "Enter phone number"),
+    element("h1", {}, say("enterNumber")),
     input,
-    element("button", testid("link-device-phone-number-next", { type: "submit" }), "Next"),
-    element("button", testid("link-device-phone-number-back", { type: "button", onclick: back }), "Log in with QR code"),
+    element("button", testid("link-device-phone-number-next", { type: "submit" }), say("next")),
+    element("button", testid("link-device-phone-number-back", { type: "button", onclick: back }), say("byCode")),
     element("p", { class: "wrong" }),
   );
   show(element("div", testid("link-device-phone-number-screen"), form));
@@ -109,7 +111,7 @@ export function phoneNumber(number, submitted, back) {
 
 export function wrongNumber() {
   const spot = app.querySelector(".wrong");
-  if (spot) spot.textContent = "The phone number you entered is not valid.";
+  if (spot) spot.textContent = say("wrongNumber");
 }
 
 export function pairingCode(text) {
@@ -119,7 +121,7 @@ export function pairingCode(text) {
     element(
       "div",
       testid("link-device-phone-number-code-screen"),
-      element("h1", {}, "Enter code on phone"),
+      element("h1", {}, say("enterCode")),
       element("div", { "data-link-code": [...text].join(",") }, ...cells),
     ),
   );
@@ -130,7 +132,7 @@ export function passkey() {
     element(
       "div",
       testid("shortcake_passkey_screen"),
-      element("div", testid("shortcake_passkey_prompt_card"), "Use your passkey to link this device"),
+      element("div", testid("shortcake_passkey_prompt_card"), say("passkey")),
     ),
   );
 }
@@ -138,8 +140,8 @@ export function passkey() {
 const row = (message) => element("div", testid("cell-frame-container", { role: "row", "data-id": String(message.id) }), message.text);
 
 export function pane(messages) {
-  const list = element("div", testid("chat-list", { role: "grid", "aria-label": "Chat list" }), ...messages.map(row));
-  show(element("div", { id: "side" }, element("header", {}, "Chats"), element("div", { id: "pane-side" }, list)));
+  const list = element("div", testid("chat-list", { role: "grid", "aria-label": say("chatList") }), ...messages.map(row));
+  show(element("div", { id: "side" }, element("header", {}, say("chats")), element("div", { id: "pane-side" }, list)));
 }
 
 export function addMessage(message) {
@@ -147,43 +149,40 @@ export function addMessage(message) {
   if (list && !list.querySelector(`[data-id="${message.id}"]`)) list.append(row(message));
 }
 
+let bar = null;
+
 // Over the pane while the phone or the network is away; goes when it is back.
 export function offline(is) {
-  document.querySelector(".bar")?.remove();
-  if (is) document.body.prepend(element("div", { class: "bar" }, "Computer not connected. Make sure your computer has an active internet connection."));
-}
-
-export function elsewhere(where, useHere, cancel) {
-  const computer = where === "computer";
-  show(
-    element(
-      "div",
-      { role: "dialog", "data-animate-modal-popup": "true" },
-      element(
-        "div",
-        testid("popup-contents"),
-        computer
-          ? "WhatsApp is open on another computer or browser. Click “Use Here” to use WhatsApp on this computer."
-          : "WhatsApp is open in another window. Click “Use Here” to use WhatsApp in this window.",
-      ),
-      element("button", testid("popup-controls-cancel", { type: "button", onclick: cancel }), computer ? "Log out" : "Close"),
-      element("button", testid("popup-controls-ok", { type: "button", onclick: useHere }), "Use Here"),
-    ),
-  );
+  bar?.remove();
+  bar = is ? element("div", { class: "bar" }, say("offline")) : null;
+  if (bar) document.body.prepend(bar);
 }
 
 export function blank() {
   show();
 }
 
+// Logging out takes up to 20 seconds on the real page; the keys are gone from the first of them.
+export function loggingOut() {
+  show(element("div", { role: "status" }, element("progress"), element("p", {}, say("loggingOut"))));
+}
+
 export function blocked(kind) {
-  const words = {
-    TOS_BLOCK: "Your account is not allowed to use WhatsApp",
-    SMB_TOS_BLOCK: "Your business account is not allowed to use WhatsApp",
-    PROXYBLOCK: "Your network blocks WhatsApp",
-    TEMP_BAN: "Your account is banned for a while",
-    DEPRECATED_VERSION: "Update WhatsApp to go on",
-    SERVICE_UNAVAILABLE: "WhatsApp is not available just now",
-  };
-  show(element("div", { role: "alert" }, words[kind] ?? kind));
+  show(element("div", { role: "alert" }, say(kind)));
+}
+
+// No buttons, nothing to press: it goes when the service is back.
+export function unavailable() {
+  show(element("div", { role: "dialog", "aria-modal": "true" }, say("unavailable")));
+}
+
+export function locked() {
+  const input = element("input", { type: "password", "aria-label": say("locked") });
+  show(element("div", { role: "form" }, element("p", {}, say("locked")), input, element("button", { type: "submit" }, say("unlock"))));
+}
+
+// A page that nobody has described: no id, no test id and no word that is known from anywhere.
+export function unknown() {
+  const cells = Array.from({ length: 3 }, (_, at) => element("x-cell", { class: `x${at}a1b2`, "data-testid": `novel-${at}7` }, "···"));
+  show(element("section", { class: "x9f619 x78zum5" }, element("x-frame", { role: "presentation" }, ...cells)));
 }

@@ -1,9 +1,15 @@
 // The login as it lies on disk: seven databases and a few localStorage keys.
 // Nothing here is cached, so that what the page knows is what Chromium would give back after a restart.
 
-const WID = "last-wid-md";
-const NOISE = "WANoiseInfo";
+import { stored, stringify } from "./natives.js";
+
+// The name that is known, then the one that a newer page gives it. The page itself takes whichever is there.
+const WID = ["last-wid-md", "WAWebLastWidMd"];
+const NOISE = ["WANoiseInfo", "WAWebNoiseInfo"];
 const SANDBOX = "linda-sandbox";
+
+const nameOf = (names) => names.find((name) => stored.get(name) !== null) ?? names[0];
+const valueOf = (names) => stored.get(nameOf(names));
 
 const DATABASES = {
   "signal-storage": "signal-meta-store",
@@ -89,14 +95,14 @@ const hash = async (data) =>
 const encode = (text) => new TextEncoder().encode(text);
 
 // The page's own test for "logged in".
-export const hasKeys = () => localStorage.getItem(WID) !== null && localStorage.getItem(NOISE) !== null;
+export const hasKeys = () => valueOf(WID) !== null && valueOf(NOISE) !== null;
 
 // Written long before any login, as the real page does. It matters: Chromium lets localStorage reach the disk soon
 // after a first write, and then makes later writes wait.
 export function writeEarly() {
-  const early = { WALangPref: '"en"', WAUnknownID: JSON.stringify(base64(bytes(16))), "system-theme-mode": "true" };
+  const early = { WALangPref: stringify(document.documentElement.lang), WAUnknownID: stringify(base64(bytes(16))), "system-theme-mode": "true" };
   for (const [key, value] of Object.entries(early)) {
-    if (localStorage.getItem(key) === null) localStorage.setItem(key, value);
+    if (stored.get(key) === null) stored.set(key, value);
   }
 }
 
@@ -120,7 +126,7 @@ export async function writeDatabases() {
     write("jobs-storage", [["job-1", { type: "history" }]]),
     write("offd-storage", [["state", { cleared: true }]]),
   ]);
-  const noise = JSON.stringify({ privKey: base64(bytes(32)), pubKey: base64(bytes(32)), recoveryToken: base64(bytes(16)) });
+  const noise = stringify({ privKey: base64(bytes(32)), pubKey: base64(bytes(32)), recoveryToken: base64(bytes(16)) });
   return {
     noiseInfo: noise,
     known: {
@@ -132,9 +138,34 @@ export async function writeDatabases() {
 }
 
 export function writeKeys(wid, noiseInfo) {
-  localStorage.setItem(SANDBOX, "1");
-  localStorage.setItem(NOISE, noiseInfo);
-  localStorage.setItem(WID, JSON.stringify(wid));
+  stored.set(SANDBOX, "1");
+  stored.set(NOISE[0], noiseInfo);
+  writeNumber(wid);
+}
+
+// The same device under another number, or for the first time: only the page's own name of it changes.
+export function writeNumber(wid) {
+  stored.set(nameOf(WID), stringify(wid));
+}
+
+export const account = () => {
+  try {
+    return String(JSON.parse(valueOf(WID)) ?? "");
+  } catch {
+    return "";
+  }
+};
+
+const KINDS = { noise: [NOISE], wid: [WID], both: [NOISE, WID] };
+
+// As a newer page does to what an older one wrote; `back` is the older one again.
+export function renameKeys(which, back = false) {
+  for (const names of KINDS[which]) {
+    const value = valueOf(names);
+    if (value === null) continue;
+    stored.set(names[back ? 0 : 1], value);
+    stored.remove(names[back ? 1 : 0]);
+  }
 }
 
 // The login as found, or null when a part is missing or cannot be used. Throws Unopenable when the storage fails.
@@ -142,12 +173,12 @@ export async function readLogin() {
   const [record, identity] = await Promise.all([read("wawc_db_enc", "1"), read("signal-storage", "identity")]);
   let wid;
   try {
-    wid = JSON.parse(localStorage.getItem(WID));
+    wid = JSON.parse(valueOf(WID));
   } catch {
     return null;
   }
   const usable = record?.key instanceof CryptoKey && identity instanceof Uint8Array && typeof wid === "string";
-  return usable ? { wid, key: record.key, identity, noiseInfo: localStorage.getItem(NOISE) } : null;
+  return usable ? { wid, key: record.key, identity, noiseInfo: valueOf(NOISE) } : null;
 }
 
 export async function prove(login, nonce) {
@@ -175,8 +206,11 @@ export async function messages() {
 
 export const addMessage = (message) => write("model-storage", [[`message-${message.id}`, message]]);
 
+// What a sync writes: so many bytes under a key of its own.
+export const addHistory = (at, length) => write("model-storage", [[`history-${at}`, bytes(length)]]);
+
 export function clearKeys() {
-  for (const key of [WID, NOISE, SANDBOX]) localStorage.removeItem(key);
+  for (const key of [...WID, ...NOISE, SANDBOX]) stored.remove(key);
 }
 
 const remove = (name) =>
