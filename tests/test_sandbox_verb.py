@@ -118,6 +118,17 @@ def test_stop_does_not_end_a_program_that_serves_one_within_itself(world: World)
         ["scan", "abc"],
         ["dance"],
         ["serve", "--page-delay", "-1"],
+        ["dialog", "moon"],
+        ["screen", "moon"],
+        ["screen", "shell", "--number", NUMBER],
+        ["language", "tlh"],
+        ["offline", "loudly"],
+        ["rename-keys", "moon"],
+        ["break-page", "moon"],
+        ["next-page", "--boot", "-1"],
+        ["hide-words", "perhaps"],
+        ["elsewhere", "window", "--socket", "CONNECTED"],
+        ["change-number", "abc"],
     ],
 )
 def test_what_makes_no_sense_is_a_usage_error(world: World, words: list[str]) -> None:
@@ -158,6 +169,32 @@ def test_the_phone_is_driven_from_another_process(world: World) -> None:
         run.wait_for("logged_out")
         run.wait_for("qr", count=2)
     assert "logged out" in drive(outer, "status")
+
+
+def test_each_fault_of_the_page_has_its_word(linda: Linda, serve: Callable[..., Served]) -> None:
+    serve("--boot", "0.1", "--resync", "0.1", "--logout", "0.1")
+    for words in (
+        ["dialog", "log-out", "--text", "Log out of this computer?"],
+        ["dialog", "none"],
+        ["screen", "app-lock", "--number", NUMBER],
+        ["screen", "unknown"],
+        ["screen", "none"],
+        ["language", "ar"],
+        ["hide-words"],
+        ["clean-address", "off"],
+        ["next-page", "--boot", "3", "--code", "2", "--hide-keys", "--documents", "2"],
+        ["reload-page", "--boot", "1"],
+        ["break-page", "json", "require-absent"],
+        ["offline", "silent"],
+    ):
+        assert linda.json("sandbox", *words)["did"] == words[0] or words[0] == "offline", words
+    told = linda.json("sandbox", "status")
+    assert (told["language"], told["networkIs"], told["screens"]) == ("ar", "silent", {})
+    assert told["broken"] == ["json", "require-absent"]
+    assert "json, require-absent" in drive(linda, "status")
+    drive(linda, "break-page", "nothing")
+    for words in (["rename-keys"], ["switch-account", NUMBER], ["elsewhere", "computer", "--pane"]):
+        assert linda.run("sandbox", *words).code == 1, words
 
 
 def test_nothing_of_the_stand_in_is_loaded_by_other_verbs(tmp_path: Path) -> None:

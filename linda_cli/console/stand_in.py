@@ -51,7 +51,11 @@ def status(told: Mapping[str, Any]) -> str:
     logins, messages = told["logins"], told["messages"]
     refused = ", ".join(f"{count} {reason}" for reason, count in logins["refused"].items()) or "none"
     facts = [
-        ("network", "up" if told["network"] else "down"),
+        ("network", told["networkIs"]),
+        ("language", told["language"]),
+        ("screens", ", ".join(f"{who}: {screen}" for who, screen in told["screens"].items()) or "none"),
+        ("broken", ", ".join(told["broken"]) or "nothing"),
+        ("pressed", ", ".join(f"{one['button']} of {one['dialog']}" for one in told["pressed"]) or "nothing"),
         ("blocked", ", ".join(f"{who}: {kind}" for who, kind in told["blocked"].items()) or "nobody"),
         ("linkings", str(told["linkings"])),
         ("logins", f"{logins['accepted']} accepted; refused: {refused}"),

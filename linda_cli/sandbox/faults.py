@@ -63,7 +63,9 @@ def _screen(state: SandboxState, body: Body) -> Answer:
         return _reload(state)
     if number is None:
         state.documents.shell = False
-    if screen is None:
+    if screen is None and number is None:
+        state.screens.clear()
+    elif screen is None:
         state.screens.pop(number, None)
     else:
         state.screens[number] = screen

@@ -1,0 +1,27 @@
+"""``linda sandbox``: serve a stand-in for WhatsApp Web, or drive the phone of the one that serves this home."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from linda_cli.commands.sandbox import faults, link, serve, trouble
+
+
+def register(app: typer.Typer) -> None:
+    """Declare the verb and what belongs to it."""
+    verb = typer.Typer(cls=_ServesByDefault, rich_markup_mode=app.rich_markup_mode, no_args_is_help=False)
+    for part in (serve, link, trouble, faults):
+        part.declare(verb)
+    app.add_typer(verb, name="sandbox", help="A stand-in for WhatsApp Web and its phone: no account is needed.")
+
+
+class _ServesByDefault(TyperGroup):
+    """``linda sandbox`` and ``linda sandbox --page-delay 6`` mean ``linda sandbox serve …``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args or (args[0].startswith("-") and args[0] != "--help"):
+            args = ["serve", *args]
+        return super().parse_args(ctx, args)

@@ -1,0 +1,57 @@
+"""Which sandbox a command means, and how it drives the phone."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from linda_cli.errors import Misused, SandboxNotFound
+from linda_cli.sessions.home import Home, find_home
+from linda_cli.sessions.number import parse_number
+
+if TYPE_CHECKING:
+    from linda_cli.sandbox.phone import Phone
+    from linda_cli.sandbox.running import Running
+
+NUMBER = "A WhatsApp number; without it, every account of the sandbox."
+
+
+def home_of(context: typer.Context) -> Home:
+    return find_home(context.obj.home).home.sandbox()
+
+
+def linda(context: typer.Context) -> str:
+    """The command line as the user has to begin it for the same home."""
+    home = context.obj.home
+    return f"linda --home {shlex.quote(str(home))}" if home is not None else "linda"
+
+
+def serving(context: typer.Context) -> Running | None:
+    from linda_cli.sandbox.running import running
+
+    return running(home_of(context).sandbox_server)
+
+
+def phone_of(context: typer.Context) -> Phone:
+    from linda_cli.sandbox.phone import Phone
+
+    found = serving(context)
+    if found is None:
+        raise SandboxNotFound(f"no stand-in serves {home_of(context).root}", f"{linda(context)} sandbox serve")
+    return Phone(found.control_url)
+
+
+def do(context: typer.Context, verb: str, said: str, **facts: Any) -> None:
+    """Let the phone do one thing and say that it is done."""
+    if facts.get("number") is not None:
+        facts["number"] = parse_number(facts["number"])
+    getattr(phone_of(context), verb)(**facts)
+    context.obj.console.answer({"did": verb.replace("_", "-"), **facts}, said)
+
+
+def one_of(what: str, given: str, *allowed: str) -> str:
+    if given not in allowed:
+        raise Misused(f"{what} is {' or '.join(allowed)}, not {given!r}", "linda sandbox --help")
+    return given
