@@ -4,6 +4,7 @@ The core raises them; the doors (``app`` for the shell, later ``server`` for HTT
 
 LindaError
 ├── Failed                  it was tried and did not work
+│   ├── NotSaved            the login is ready and could not be saved in time
 │   ├── HomeUnusable        the home cannot be written, or cannot be a home at all
 │   ├── NotAuthenticated    the server does not know who asks
 │   ├── NotAllowed          the server knows, and this one may not
@@ -63,6 +64,10 @@ class Failed(LindaError):
 
 class HomeUnusable(Failed):
     """The home cannot be written, is a file, or cannot be made."""
+
+
+class NotSaved(Failed):
+    """The login became ready, and no backup of it could be made in time. Nothing was moved."""
 
 
 class NotAuthenticated(Failed):

@@ -19,9 +19,9 @@ import linda_cli
 from linda_cli.browser.attach import find
 from linda_cli.browser.binaries import find_driver
 from linda_cli.browser.devtools import DevTools, Tab, pages
+from linda_cli.lifecycle.backoff import Backoff
 from linda_cli.lifecycle.events import Event
 from linda_cli.lifecycle.options import Pace
-from linda_cli.lifecycle.staying import Backoff
 from linda_cli.sandbox.running import running
 from tests.conftest import needs
 from tests.linda import DRIVERS, NUMBER, Started, World

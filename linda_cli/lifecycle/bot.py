@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from linda_cli.errors import Misused
+from linda_cli.lifecycle.backoff import Backoff
 from linda_cli.lifecycle.changes import Changes, watchable
 from linda_cli.lifecycle.event_socket import EventSocket, Spell
 from linda_cli.lifecycle.events import Event, OnEvent, event
 from linda_cli.lifecycle.options import Pace
-from linda_cli.lifecycle.staying import Backoff
 
 GRACE = 5.0
 """Seconds that a bot has to end after SIGTERM."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -41,6 +42,12 @@ def head(told: Event) -> dict[str, Any]:
     return {"event": told.event, "session": told.session, "at": told.at, "elapsedMs": told.elapsed_ms}
 
 
-def event(name: str, session: str | None, facts: Mapping[str, Any]) -> Event:
-    """An event of this moment."""
-    return Event(name, session, iso(now_ms()), process_age_ms(), facts)
+def event(name: str, session: str | None, facts: Mapping[str, Any], *, began: float | None = None) -> Event:
+    """An event of this moment. ``began``: when its run began, by the monotonic clock; None: with the process.
+
+    A run of the main thread begins with its process; those of a server begin whenever their accounts do.
+    """
+    elapsed = process_age_ms()
+    if began is not None and threading.current_thread() is not threading.main_thread():
+        elapsed = round((time.monotonic() - began) * 1000)
+    return Event(name, session, iso(now_ms()), elapsed, facts)

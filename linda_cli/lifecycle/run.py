@@ -1,11 +1,11 @@
-"""One run of one session, from the lock to the last backup: startup, stay, shutdown.
+"""One run of one session: a loop around a pure function.
 
 ::
 
-    number -> run lock -> ladder (browser, profile, backups, link) -> ready -> saved -> stay ... -> leave
+    observation -> Knowledge.after(observation) -> decide(knowledge, now) -> actions -> observations -> ...
 
-The run's own thread decides everything. The browser's connection, signals and other threads only put messages into its
-inbox. What happens is told by callback; nothing here prints.
+The loop's own thread decides everything. The browser's connection, signals, lanes and other threads only put
+observations into its inbox. What happens is told by callback; nothing here prints.
 """
 
 from __future__ import annotations
@@ -13,305 +13,206 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
-import shlex
-import sys
+import random
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from linda_cli.browser import launch
-from linda_cli.browser.binaries import browser_version, find_browser, find_driver, remember_version
-from linda_cli.browser.flags import Wish, arguments
-from linda_cli.errors import BrowserFailed, Failed, Interrupted, LindaError
+from linda_cli.browser.binaries import find_browser, find_driver
+from linda_cli.errors import LindaError
+from linda_cli.lifecycle import decisions as do
+from linda_cli.lifecycle import observations as seen
 from linda_cli.lifecycle import orphans
+from linda_cli.lifecycle.actions import Actions, Reported
+from linda_cli.lifecycle.decide import decide
 from linda_cli.lifecycle.events import Event, OnEvent, event, head
-from linda_cli.lifecycle.live import Live, bring_up
+from linda_cli.lifecycle.knowledge import Knowledge
+from linda_cli.lifecycle.observations import Observation
 from linda_cli.lifecycle.options import Options
-from linda_cli.lifecycle.patience import Patience
 from linda_cli.sessions import story_log
-from linda_cli.sessions.clock import iso, now_ms
-from linda_cli.sessions.durable import make_folder
 from linda_cli.sessions.store import Store
-from linda_cli.whatsapp.signals import Signals, load
-from linda_cli.whatsapp.state import PageState
+from linda_cli.whatsapp.selectors import load
 
 if TYPE_CHECKING:
     from linda_cli.lifecycle.bot import Bot
+    from linda_cli.lifecycle.browser_session import BrowserSession
+
+_LONGEST_WAIT = 60.0
+_MOST_ROWS = 50
+"""Rows of actions in one moment, far more than any decision needs: a run that decides in circles is a bug."""
 
 
-class Stopped(Exception):
-    """The run was asked to stop. Not an error: whoever holds a browser closes it on the way out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What the page of one browser said. Words of a browser that was let go of meanwhile are not listened to."""
-
-    live: Live
-    state: PageState
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """``keep_browser`` None: as the run's options have it."""
-
-    reason: str
-    keep_browser: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Wake:
-    """Something that the run waits for has changed elsewhere."""
-
-
-@dataclass(slots=True)
 class Run:
-    """What one run knows. ``number`` None until the account is known; ``profile`` is where its browser runs."""
+    """One run of one session. ``number`` None until the account is known."""
 
-    store: Store
-    options: Options
-    on_event: OnEvent
-    number: str | None = None
-    profile: Path = field(default_factory=Path)
-    live: Live | None = None
-    stop_reason: str | None = None
-    keep_browser: bool | None = None
-    began_ms: int = field(default_factory=now_ms)
-    was_ready: bool = False
-    saved: bool = False
-    source: str | None = None
-    # The login that was ready in this run, by its digest; the page wipes the keys at a logout, so it is noted before.
-    login: str | None = None
-    fingerprint: str | None = None
-    linking: bool = False
-    root_said: bool = False
-    unkept: list[dict[str, Any]] = field(default_factory=list)
-    # The bot beside a run has a thread and events of its own.
-    keeping: threading.Lock = field(default_factory=threading.Lock)
-    patience: Patience = field(default_factory=lambda: Patience(0.0))
-    locks: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
-    signals: Signals = field(init=False)
-    bot: Bot | None = None
-    inbox: queue.SimpleQueue[Said | Stop | Wake] = field(default_factory=queue.SimpleQueue)
-
-    def __post_init__(self) -> None:
-        self.signals = load(self.options.signals)
+    def __init__(self, store: Store, options: Options, on_event: OnEvent, number: str | None = None) -> None:
+        self.store = store
+        self.options = options
+        self.on_event = on_event
+        self.number = number
+        self.bot: Bot | None = None
+        self._inbox: queue.SimpleQueue[Observation] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._locks = contextlib.ExitStack()
+        self._unkept: list[dict[str, Any]] = []
+        # The bot beside a run has a thread and events of its own.
+        self._keeping = threading.Lock()
+        self._began = time.monotonic()
+        self._actions = Actions(
+            store,
+            options,
+            load(options.signals),
+            self._inbox.put,
+            self._tell_facts,
+            lambda: self.number,
+            self._take_number,
+            self._stopping.is_set,
+        )
 
     # -- from outside, any thread, signal handlers too
 
     def stop(self, reason: str, *, keep_browser: bool | None = None) -> None:
         """Ask the run to end; ``keep_browser`` overrules its options."""
-        self.inbox.put(Stop(reason, keep_browser))
+        self._stopping.set()
+        self._inbox.put(seen.StopAsked(reason, keep_browser, at=time.monotonic()))
 
     def wake(self) -> None:
         """Make the run look again at what it waits for."""
-        self.inbox.put(Wake())
+        self._inbox.put(seen.Woken(at=time.monotonic()))
+
+    @property
+    def live(self) -> BrowserSession | None:
+        """The browser that is up now."""
+        return self._actions.held.session
 
     # -- telling
 
     def tell(self, what: str, /, **facts: Any) -> None:
         """Tell one event, and keep it in the session's log."""
-        told = event(what, self.number, facts)
+        self._tell_facts(what, facts)
+
+    def _tell_facts(self, what: str, facts: Mapping[str, Any]) -> None:
+        told = event(what, self.number, facts, began=self._began)
         self.keep(told)
         self.on_event(told)
 
     def keep(self, told: Event) -> None:
         """Keep an event, from any thread; those of a run that does not know its number yet wait for it."""
-        with self.keeping:
-            self.unkept.append({**head(told), **story_log.plain(told.event, told.facts)})
+        with self._keeping:
+            self._unkept.append({**head(told), **story_log.plain(told.event, told.facts)})
             if self.number is not None:
-                for one in self.unkept:
-                    story_log.append(self.store.home.session_log(self.number), one)
-                self.unkept.clear()
+                self._keep_as(self.number)
 
-    def note(self, **fields: Any) -> None:
-        """Keep what is known of the session in the state file."""
-        if self.number is not None:
-            self.store.state.save(self.number, **fields)
+    def _keep_as(self, name: str) -> None:
+        for line in self._unkept:
+            story_log.append(self.store.home.session_log(name), line)
+        self._unkept.clear()
 
-    # -- hearing
-
-    def hear(self, timeout: float | None) -> PageState | None:
-        """The next word of the page that is watched now, None after ``timeout`` seconds. Raises ``Stopped``."""
-        if self.stop_reason is not None:
-            raise Stopped
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            patience = None if deadline is None else max(0.0, deadline - time.monotonic())
-            try:
-                message = self.inbox.get(timeout=patience)
-            except queue.Empty:
-                return None
-            if isinstance(message, Stop):
-                self._obey(message)
-                raise Stopped
-            if isinstance(message, Wake):
-                return None
-            if message.live is self.live:
-                return message.state
-
-    def interrupted(self) -> bool:
-        """Whether a stop waits in the inbox; what else is there is of no browser that is watched yet."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                message = self.inbox.get_nowait()
-                if isinstance(message, Stop):
-                    self._obey(message)
-                    return True
-        return self.stop_reason is not None
-
-    def _obey(self, stop: Stop) -> None:
-        self.stop_reason = stop.reason
-        self.keep_browser = stop.keep_browser
-
-    def heard(self, live: Live, state: PageState) -> None:
-        """Called from the browser's thread."""
-        self.inbox.put(Said(live, state))
-
-    # -- browsers
-
-    @contextlib.contextmanager
-    def browser(self) -> Iterator[Live]:
-        """Start a browser on ``profile`` and watch it. On any failure inside, it is closed again before that goes on.
-
-        Raises ``Stopped``, ``BrowserFailed``, ``InUse``.
-        """
-        live = self._launch()
-        self.live = live
-        try:
-            yield live
-        except BaseException:
-            self.close_browser()
-            raise
-
-    def _launch(self) -> Live:
-        home = self.store.home
-        binary = find_browser()
-        find_driver()
-        version = browser_version(binary, home.browser_facts)
-        make_folder(self.profile)
-        as_root = os.geteuid() == 0
-        if as_root and not self.root_said:
-            self.root_said = True
-            self.tell("note", what="running as root, so Chromium runs without its own sandbox (--no-sandbox)")
-        wish = Wish(
-            profile=self.profile,
-            url=self.options.url,
-            version=version,
-            headful=self.options.headful,
-            as_root=as_root,
-            extra=self.options.browser_args,
-        )
-        starting = launch.begin(binary, arguments(wish), self.profile, home.browser_log(self.profile))
-        try:
-            live = bring_up(
-                starting,
-                self.interrupted,
-                **self.watching(),
-            )
-        except (OSError, TimeoutError) as problem:
-            launch.end(starting)
-            raise BrowserFailed(
-                f"the browser came up and went away again: {problem}", f"cat {starting.log}"
-            ) from problem
-        except BaseException:
-            launch.end(starting)
-            raise
-        if live is None:
-            raise Stopped
-        # The browser's own word corrects what was remembered of it.
-        with contextlib.suppress(OSError, TimeoutError):
-            true_version = live.version()
-            if true_version != version:
-                remember_version(binary, true_version, home.browser_facts)
-        return live
-
-    def watching(self) -> dict[str, Any]:
-        """How every browser of this run is watched and driven."""
-        patched = self.store.home.drivers if self.options.engine == "undetected" else None
-        return {
-            "signals": self.signals,
-            "tell": self.heard,
-            "undetected": patched,
-            "driver_at_once": self.options.driver_at_once,
-        }
-
-    def close_browser(self) -> bool:
-        """Close the browser and wait until it has gone; True when it flushed everything."""
-        live, self.live = self.live, None
-        return live.close() if live is not None else True
-
-    # -- ends
+    # -- the run
 
     def execute(self) -> None:
         """The whole run. Raises the named errors; returns where it was asked to stop or was done."""
-        from linda_cli.lifecycle import ladder, leaving, staying
-
+        error: LindaError | None = None
         try:
-            with self.locks:
-                self._take_session()
+            with self._locks:
                 try:
-                    ladder.climb(self)
-                    # Now, while the driver of this run attaches beside it: before the browser it would cost time.
-                    for line in self.store.end_strays(self.profile):
-                        self.tell("repaired", what=line)
-                    staying.stay(self)
-                    self._judge_bot()
-                except Stopped:
-                    if self.options.once and not self.saved:
-                        raise Interrupted(
-                            "stopped before the login was saved", f"linda start {self.number or ''}".strip()
-                        ) from None
+                    self._take_session()
+                    error = self._loop()
                 finally:
-                    leaving.leave(self)
+                    self._actions.close()
+        except LindaError as problem:
+            error = problem
         finally:
-            self.locks.close()
+            if error is not None:
+                self.keep(
+                    event("error", self.number, {"name": error.name, "message": error.message}, began=self._began)
+                )
+            if self.number is None:
+                with self._keeping:
+                    # A first start that did not come to a number has a log that ``linda logs`` shows.
+                    self._keep_as("linking")
             if self.bot is not None:
                 self.bot.end()
                 self.bot.close()
-
-    @property
-    def bot_runs(self) -> bool:
-        """Whether a bot is beside this run that has not ended for good."""
-        return self.bot is not None and self.bot.ended is None
-
-    def _judge_bot(self) -> None:
-        if self.bot is not None and self.bot.ended:
-            raise Failed(
-                f"the bot ended with exit code {self.bot.ended}", shlex.join(self.bot.command), code=self.bot.ended
-            )
+        if error is not None:
+            raise error
 
     def _take_session(self) -> None:
         store, home = self.store, self.store.home
+        # Before anything is moved: without a browser no restore step can hold.
+        find_browser()
+        find_driver()
         home.make()
         for line in orphans.end_dead_linkings(store):
             self.tell("repaired", what=line)
         store.adopt_leftovers()
         self.number = store.resolve(self.number, {} if self.number else os.environ)
-        self.locks.enter_context(store.run_lock(self.number or "linking", run=True))
+        self._locks.enter_context(store.run_lock(self.number or "linking", run=True))
         if self.number is None:
-            self.profile = home.new_linking()
+            self.tell("checked", verdict="missing", checks=())
         else:
             # An interrupted restore or linking of this session is put right before anyone looks at it.
             with store.store_lock(self.number):
                 pass
-            self.profile = store.profile(self.number)
 
-    def learn_number(self, number: str) -> None:
+    def _take_number(self, number: str) -> None:
         """From now on this run is of ``number``: its lock is held too. Raises ``InUse``."""
         if self.number is None:
-            self.locks.enter_context(self.store.run_lock(number, run=True))
+            self._locks.enter_context(self.store.run_lock(number, run=True))
             self.number = number
 
-    def check_world(self, sandbox: bool | None) -> None:
-        """Raise ``WorldsApart`` where this run and a login are of different worlds."""
-        self.store.check_world(sandbox)
+    def _loop(self) -> LindaError | None:
+        now = time.monotonic()
+        know = Knowledge.at_start(self.options, self.number, now, random.random())
+        know = know.after(seen.BotSeen(self._bot_runs(), at=know.began))
+        self._actions.held.bot = self.bot
+        orphans_ended = False
+        while True:
+            for action in self._decided(know):
+                if isinstance(action, do.End):
+                    return action.error
+                if isinstance(action, do.Wait):
+                    know = self._heard(know, action.until)
+                    break
+                for observation in self._actions.begin(action):
+                    know = know.after(observation)
+            know = know.after(seen.BotSeen(self._bot_runs(), self._bot_code(), at=time.monotonic()))
+            if know.was_ready and not orphans_ended:
+                orphans_ended = True
+                # Now, while the driver of this run attaches beside it: before the browser it would cost time.
+                for line in self.store.end_strays(self._actions.held.profile):
+                    self.tell("repaired", what=line)
 
-    def stopped_facts(self) -> Mapping[str, Any]:
-        """What is kept of the end of a run."""
-        problem = sys.exc_info()[1]
-        reason = problem.message if isinstance(problem, LindaError) else None
-        return {"lastStopped": iso(now_ms()), "lastStopReason": reason or self.stop_reason or "done"}
+    def _decided(self, know: Knowledge) -> tuple[do.Action, ...]:
+        return decide(know, time.monotonic())
+
+    def _heard(self, know: Knowledge, until: float) -> Knowledge:
+        """What is known after the next observations, or after a while."""
+        patience = min(_LONGEST_WAIT, max(0.0, until - time.monotonic()))
+        try:
+            observation = self._inbox.get(timeout=patience)
+        except queue.Empty:
+            return know
+        while True:
+            know = self._taken(know, observation)
+            try:
+                observation = self._inbox.get_nowait()
+            except queue.Empty:
+                return know
+
+    def _taken(self, know: Knowledge, observation: Observation) -> Knowledge:
+        if isinstance(observation, Reported):
+            for what, facts in observation.events:
+                self._tell_facts(what, facts)
+            observation = observation.observation
+        elif isinstance(observation, seen.Remark):
+            self.tell("note", what=observation.line)
+        return know.after(observation)
+
+    def _bot_runs(self) -> bool:
+        """Whether a bot is beside this run that has not ended for good."""
+        return self.bot is not None and self.bot.ended is None
+
+    def _bot_code(self) -> int | None:
+        return self.bot.ended if self.bot is not None else None

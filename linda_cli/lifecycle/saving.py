@@ -2,118 +2,121 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
-from linda_cli.errors import BrowserFailed, LindaError
-from linda_cli.lifecycle.run import Run
-from linda_cli.sessions.clock import iso, ms_of, now_ms
+from linda_cli.errors import BrowserFailed
+from linda_cli.lifecycle.observations import SaveResult
+from linda_cli.lifecycle.options import Options
+from linda_cli.sessions.clock import ms_of, now_ms
 from linda_cli.sessions.login import read_login
 from linda_cli.sessions.results import BackedUp
+from linda_cli.sessions.store import Store
 from linda_cli.sessions.values import Backup
+from linda_cli.whatsapp.status import PageReading
 
-SEEN_EVERY = 0.1
-"""Seconds between two looks at the disk for a login that is not there yet. One look takes about 3 ms."""
+if TYPE_CHECKING:
+    from pathlib import Path
 
+    from linda_cli.lifecycle.browser_session import BrowserSession
 
-def ready(run: Run, source: str) -> None:
-    """The page is ready: keep and tell it. Raises ``InUse`` where the learnt number is run by somebody else."""
-    assert run.live is not None
-    assert run.number is not None
-    number, restored = run.number, source in ("browser", "profile", "backup")
-    first = not run.was_ready
-    run.was_ready = True
-    run.source = source
-    moment = iso(now_ms())
+Told = tuple[str, Mapping[str, Any]]
 
-    def change(entry: dict[str, object]) -> None:
-        entry.update(isLinked=True, lastState="ready", lastReady=moment, linkAfter=None)
-        if not restored:
-            entry.update(authMethod=source, linkedAt=moment)
-        elif first:
-            entry["restoreCount"] = int(str(entry.get("restoreCount") or 0)) + 1
-            entry["lastRestored"] = moment
-
-    entry = run.store.state.update(number, change)
-    run.tell(
-        "ready",
-        source=source,
-        isRestored=restored,
-        restoreCount=entry["restoreCount"],
-        number=number,
-        debuggerAddress=run.live.address,
-    )
-    # Only now, so that a kill between the two leaves what must not come back forgotten rather than the new login.
-    run.store.state.welcome(number)
+RESTORED = ("browser", "profile", "backup")
 
 
-def save(run: Run) -> bool:
-    """Try to say ``saved``. False: the login is not on disk yet, try again in ``SEEN_EVERY`` seconds."""
-    assert run.number is not None
-    seen = read_login(run.profile)
-    if seen is None or seen.number != run.number:
-        return False
-    if run.live is not None and run.options.driver_at_once:
-        # Attached beside all this; what keeps ChromeDriver from it must come out before anybody relies on this run.
-        try:
-            run.live.prove_driver()
-        except BrowserFailed:
-            if not run.live.gone:
-                raise
-            # Killed this very moment: the page's word of it is on its way, and the way back from it ends in saved.
-            return False
-    run.login = seen.digest
-    there = _good_enough(run, seen.digest)
-    if there is not None:
-        run.store.raise_verified(run.number, there.name)
-        made = BackedUp(run.number, replace(there, verified=True), False, 0.0)
-    else:
-        made = run.store.backup(
-            run.number,
-            reason="restored" if run.source in ("browser", "profile", "backup") else "linked",
-            verified=True,
-            profile=run.profile,
+class Held(Protocol):
+    """What of a run's resources saving needs."""
+
+    profile: Path
+    session: BrowserSession | None
+    began_ms: int
+    fingerprint: str | None
+    source: str | None
+    was_ready: bool
+    login: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an action found, and the events by which that is told."""
+
+    result: object = None
+    events: tuple[Told, ...] = ()
+
+
+@dataclass(slots=True)
+class Saver:
+    """Saves one run's login. ``reading``: what the page said last."""
+
+    store: Store
+    options: Options
+    held: Held
+    number: Callable[[], str | None]
+    reading: PageReading | None = field(default=None)
+
+    def save(self, login: str | None) -> Outcome:
+        """Say ``saved`` where the login that is ready is on disk and a backup of it exists; else why not yet."""
+        held, number = self.held, self.number()
+        assert number is not None
+        on_disk = read_login(held.profile)
+        if on_disk is None:
+            return Outcome(SaveResult(False, "the login is not on disk yet"))
+        if login is not None and on_disk.digest != login:
+            return Outcome(SaveResult(False, "the login on disk is not the one that is ready"))
+        if login is None and on_disk.number not in (None, number):
+            return Outcome(SaveResult(False, f"the login on disk is of {on_disk.number}"))
+        if held.session is not None and self.options.driver_at_once:
+            # Attached beside all this; what keeps ChromeDriver from it must come out before anybody relies on it.
+            try:
+                held.session.prove_driver()
+            except BrowserFailed as problem:
+                return Outcome(SaveResult(False, problem.message))
+        held.login = on_disk.digest
+        events: list[Told] = []
+        there = self._good_enough(number, on_disk.digest)
+        if there is not None:
+            self.store.raise_verified(number, there.name)
+            made = BackedUp(number, replace(there, verified=True), False, 0.0)
+        else:
+            made = self.store.backup(
+                number,
+                reason="restored" if held.source in RESTORED else "linked",
+                verified=True,
+                profile=held.profile,
+            )
+            if made.is_new:
+                events.append(("backed_up", {"backup": made.backup, "reason": made.backup.reason}))
+        events.append(("saved", {"backup": made.backup, "isNew": made.is_new}))
+        return Outcome(SaveResult(True, login=on_disk.digest), tuple(events))
+
+    def _good_enough(self, number: str, login: str) -> Backup | None:
+        """A backup that makes another one needless now: the very bytes that became ready, or for a browser that ran
+        on all the while a recent one of its login."""
+        held = self.held
+        if held.source in ("profile", "backup"):
+            return self.store.backup_of(number, held.fingerprint)
+        if held.source == "browser" and self.options.backup_every:
+            newest = self.store.newest_of(number, login)
+            age = now_ms() - (ms_of(newest.created_at) or 0) if newest is not None else None
+            if age is not None and 0 <= age < self.options.backup_every * 1000:
+                return newest
+        return None
+
+    def back_up(self, reason: str, *, replaces: bool = False) -> Outcome:
+        """Back up along the way. Raises the named errors."""
+        held, number = self.held, self.number()
+        if number is None:
+            return Outcome()
+        on_disk = read_login(held.profile)
+        made = self.store.backup(
+            number,
+            reason=reason,
+            verified=held.was_ready and on_disk is not None and on_disk.digest == held.login,
+            replaces_since=held.began_ms if replaces else None,
+            profile=held.profile,
         )
         if made.is_new:
-            run.tell("backed_up", backup=made.backup, reason=made.backup.reason)
-    run.saved = True
-    run.tell("saved", backup=made.backup, isNew=made.is_new)
-    return True
-
-
-def _good_enough(run: Run, login: str) -> Backup | None:
-    """A backup that makes another one needless now: the very bytes that became ready, or for a browser that ran on
-    all the while a recent one of its login."""
-    assert run.number is not None
-    if run.source in ("profile", "backup"):
-        return run.store.backup_of(run.number, run.fingerprint)
-    if run.source == "browser" and run.options.backup_every:
-        newest = run.store.newest_of(run.number, login)
-        age = now_ms() - (ms_of(newest.created_at) or 0) if newest is not None else None
-        if age is not None and 0 <= age < run.options.backup_every * 1000:
-            return newest
-    return None
-
-
-def back_up(run: Run, reason: str, *, replaces: bool = False) -> Backup | None:
-    """Back up along the way; a failure is told as a failed backup and stops nothing."""
-    if run.number is None:
-        return None
-    try:
-        made = run.store.backup(
-            run.number,
-            reason=reason,
-            verified=run.was_ready and _is_this_runs_login(run),
-            replaces_since=run.began_ms if replaces else None,
-            profile=run.profile,
-        )
-    except LindaError as problem:
-        run.tell("backup_failed", reason=problem.message)
-        return None
-    if made.is_new:
-        run.tell("backed_up", backup=made.backup, reason=made.backup.reason)
-    return made.backup
-
-
-def _is_this_runs_login(run: Run) -> bool:
-    seen = read_login(run.profile)
-    return seen is not None and seen.digest == run.login
+            return Outcome(made.backup, (("backed_up", {"backup": made.backup, "reason": made.backup.reason}),))
+        return Outcome(made.backup)

@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 from linda_cli import errors
+from linda_cli.lifecycle.backoff import Backoff
 from linda_cli.lifecycle.events import Event, OnEvent, event
 from linda_cli.lifecycle.options import Pace
 from linda_cli.lifecycle.run import Run
-from linda_cli.lifecycle.staying import Backoff
 from linda_cli.server.view import AUTHENTICATING, View, after
 
 MakeRun = Callable[[str, OnEvent, str | None], Run]

@@ -36,6 +36,8 @@ class Login:
     """SHA-256 over both stored values: the contract's ``login``."""
     sandbox: bool
     """Made by linda's own stand-in, and worth nothing at the real WhatsApp."""
+    noise_digest: str = ""
+    """SHA-256 over the device's own key alone: what tells another device of the same number."""
 
 
 class Keys(NamedTuple):
@@ -81,16 +83,24 @@ def _keys(found: Mapping[bytes, bytes | None]) -> Keys:
     return Keys(bool(wid), bool(noise), any(value is not None for value in (wid, noise, sandbox, meta)), login)
 
 
-def _login(wid: bytes, noise: bytes, sandbox: bool) -> Login:
+def login_digest(wid: str, noise: str) -> str:
+    """The contract's ``login``: SHA-256 over the decoded text of both keys, the same whatever stored them."""
     digest = hashlib.sha256()
-    for value in (wid, noise):
+    for text in (wid, noise):
+        value = text.encode("utf-8", "surrogatepass")
         digest.update(len(value).to_bytes(8, "big"))
         digest.update(value)
+    return digest.hexdigest()
+
+
+def _login(wid: bytes, noise: bytes, sandbox: bool) -> Login:
     name = _unquoted(_text(wid))
     match = _WID.fullmatch(name)
     number = match[1] if match and not match[1].startswith("0") else None
     device = int(match[2]) if match and match[2] else None
-    return Login(number, device, name if match else "", digest.hexdigest(), sandbox)
+    digest = login_digest(_text(wid), _text(noise))
+    own = hashlib.sha256(_text(noise).encode("utf-8", "surrogatepass")).hexdigest()
+    return Login(number, device, name if match else "", digest, sandbox, own)
 
 
 def _text(stored: bytes) -> str:

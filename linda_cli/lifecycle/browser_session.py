@@ -1,4 +1,4 @@
-"""One browser that is up on a profile, its WhatsApp tab watched, its driver attached."""
+"""One browser that is up on a profile, its WhatsApp tab observed, its driver attached."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,37 +18,52 @@ from linda_cli.browser.driver import Driver
 from linda_cli.browser.driver import attach as attach_driver
 from linda_cli.browser.launch import Running
 from linda_cli.errors import BrowserFailed, LindaError
+from linda_cli.sessions.login import login_digest
+from linda_cli.whatsapp.observer import NewDocument, PageObserver, Pulse
 from linda_cli.whatsapp.page import ORIGIN, URL
-from linda_cli.whatsapp.signals import Signals
-from linda_cli.whatsapp.state import PageState
-from linda_cli.whatsapp.watch import Watch
+from linda_cli.whatsapp.selectors import PageDescription
+from linda_cli.whatsapp.status import PageReading
 
 if TYPE_CHECKING:
     from linda_cli.browser.driver import WebDriver
 
-Tell = Callable[["Live", PageState], None]
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The browser's process, or the connection to it, has ended."""
 
 
-class Live:
+PageEvent = PageReading | NewDocument | Gone
+Tell = Callable[["BrowserSession", PageEvent], None]
+
+_PROBE = ORIGIN + "/robots.txt"
+"""Small, and answered by any server of the origin: that there is an answer is all that counts."""
+
+_PROBE_TIMEOUT = 5.0
+
+
+class BrowserSession:
     """A running browser. ``tell`` hears every change of the page, from another thread, together with this object."""
 
     def __init__(
         self,
         running: Running,
         devtools: DevTools,
-        signals: Signals,
+        page: PageDescription,
         tell: Tell,
         undetected: Path | None = None,
         driver_at_once: bool = True,
     ) -> None:
         self.running = running
-        self.signals = signals
+        self.page = page
         self._devtools = devtools
+        self._tell = tell
         # Where the other engine keeps its patched driver; None is plain Selenium.
         self._undetected = undetected
         self._driver: Driver | None = None
         self._starting: subprocess.Popen[bytes] | None = None
         self._gone = threading.Event()
+        self._closing = False
         devtools.listen(self._heard)
         self._problem: LindaError | None = None
         self.tab = _whatsapp_tab(devtools)
@@ -57,8 +73,16 @@ class Live:
             begun = threading.Event()
             threading.Thread(target=self._attach_beside, args=(begun,), name="driver", daemon=True).start()
             begun.wait()
-        self.watch = Watch(self.tab, signals, lambda state: tell(self, state))
-        self.watch.start()
+        self._tabs: dict[str, bool] = {}
+        self.observer = PageObserver(self.tab, page, login_digest, lambda event: tell(self, event))
+
+    def observe(self) -> None:
+        """Begin to observe the page. What it says is told together with this object, which its owner knows by now.
+
+        Raises ``OSError`` and ``TimeoutError`` where the browser went away meanwhile.
+        """
+        self.observer.start()
+        self._devtools.post("Target.setDiscoverTargets", discover=True)
 
     @property
     def address(self) -> str:
@@ -70,15 +94,26 @@ class Live:
         """Whether the browser itself is gone."""
         return self._gone.is_set()
 
-    def _heard(self, method: str, _: Mapping[str, Any]) -> None:
+    def _heard(self, method: str, params: Mapping[str, Any]) -> None:
         if method == "closed":
             self._gone.set()
             self._give_up_driver(self._starting)
+            self._tell(self, Gone())
+        elif method in ("Target.targetCreated", "Target.targetInfoChanged"):
+            info = params.get("targetInfo", {})
+            target = str(info.get("targetId"))
+            of_origin = info.get("type") == "page" and str(info.get("url", "")).startswith(f"{ORIGIN}/")
+            self._tabs[target] = of_origin and target != self.tab.target
+            self.observer.count_other_tabs(sum(self._tabs.values()))
+        elif method == "Target.targetDestroyed":
+            self._tabs.pop(str(params.get("targetId")), None)
+            self.observer.count_other_tabs(sum(self._tabs.values()))
 
     def _give_up_driver(self, starting: subprocess.Popen[bytes] | None) -> None:
         """A driver that attaches to a browser which is gone would try for long, and a run waits for it."""
         self._starting = starting
         if starting is not None and self.gone:
+            # It may have ended by itself meanwhile.
             with contextlib.suppress(OSError):
                 starting.kill()
 
@@ -134,9 +169,42 @@ class Live:
                 self._attaching.release()
 
     def reload(self, url: str = URL) -> None:
-        """Load the page anew; the address goes back to the plain one, a logout's parameters must not stay in it."""
-        with contextlib.suppress(OSError, TimeoutError):
-            self.tab.call("Page.navigate", url=url)
+        """Load the page anew; the address goes back to the plain one, a logout's parameters must not stay in it.
+
+        The answer is not waited for: the new document speaks for itself.
+        """
+        self.tab.post("Page.navigate", url=url)
+
+    def probe_network(self) -> tuple[bool | None, str]:
+        """Have the browser make a request: (whether there is a network, else the browser's word for what failed).
+
+        The browser's own resolver rules, proxy and certificates count, which no lookup of ours would see. (None, …)
+        where the browser cannot be asked.
+        """
+        try:
+            frame = self.tab.call("Page.getFrameTree", _PROBE_TIMEOUT)["frameTree"]["frame"]["id"]
+            answer = self.tab.call(
+                "Network.loadNetworkResource",
+                _PROBE_TIMEOUT,
+                frameId=frame,
+                url=_PROBE,
+                options={"disableCache": True, "includeCredentials": False},
+            )["resource"]
+        except TimeoutError:
+            return False, "no answer from web.whatsapp.com within 5 s"
+        except (OSError, LookupError):
+            return None, ""
+        stream = answer.get("stream")
+        if stream is not None:
+            self.tab.post("IO.close", handle=stream)
+        # An answer of any kind is a network: what it says is not asked for.
+        if answer.get("success") or answer.get("httpStatusCode"):
+            return True, ""
+        return False, network_error(str(answer.get("netErrorName") or "unknown error"))
+
+    def pulse(self, seconds: float) -> Pulse:
+        """Ask the page's observer for a sign of life."""
+        return self.observer.pulse(seconds)
 
     def version(self) -> str:
         """What the browser says of itself, as in ``156.0.8078.79``."""
@@ -151,18 +219,46 @@ class Live:
                 self._driver = None
         self._devtools.close()
 
-    def close(self) -> bool:
-        """End the browser and wait until it has gone. True when it flushed everything."""
+    def close(self, *, hung: bool = False) -> bool:
+        """End the browser and wait until it has gone. True when it flushed everything. ``hung``: it does not answer,
+        so it is asked only for a moment."""
         with self._attached_or_not():
             pass
         try:
-            return close.close(self.running, self._devtools)
+            return close.close(self.running, self._devtools, kind=1.0 if hung else close.KIND)
         finally:
             self.detach()
 
 
-def bring_up(starting: launch.Starting, interrupted: Callable[[], bool], **rest: Any) -> Live | None:
-    """Wait for a browser that was started and watch its page; None where ``interrupted``."""
+_NETWORK_ERRORS = {
+    "ERR_NAME_NOT_RESOLVED": "DNS lookup of web.whatsapp.com failed",
+    "ERR_NAME_RESOLUTION_FAILED": "DNS lookup of web.whatsapp.com failed",
+    "ERR_DNS_TIMED_OUT": "DNS lookup of web.whatsapp.com got no answer",
+    "ERR_INTERNET_DISCONNECTED": "this machine has no network",
+    "ERR_NETWORK_CHANGED": "the network of this machine has just changed",
+    "ERR_CONNECTION_REFUSED": "the connection to web.whatsapp.com was refused",
+    "ERR_CONNECTION_RESET": "the connection to web.whatsapp.com was cut",
+    "ERR_CONNECTION_CLOSED": "the connection to web.whatsapp.com was cut",
+    "ERR_EMPTY_RESPONSE": "the connection to web.whatsapp.com was cut",
+    "ERR_ADDRESS_UNREACHABLE": "there is no way to web.whatsapp.com from here",
+    "ERR_CONNECTION_TIMED_OUT": "no answer from web.whatsapp.com",
+    "ERR_TIMED_OUT": "no answer from web.whatsapp.com",
+    "ERR_PROXY_CONNECTION_FAILED": "the proxy cannot be reached",
+    "ERR_TUNNEL_CONNECTION_FAILED": "the proxy refused the way to web.whatsapp.com",
+    "ERR_SOCKS_CONNECTION_FAILED": "the SOCKS proxy refused the way to web.whatsapp.com",
+    "ERR_CERT_AUTHORITY_INVALID": "the certificate of web.whatsapp.com is not trusted here",
+    "ERR_CERT_DATE_INVALID": "the certificate of web.whatsapp.com is not valid now: is the clock right?",
+}
+
+
+def network_error(name: str) -> str:
+    """Chromium's name of a network error in plain words, with the name itself for those who look it up."""
+    short = name.removeprefix("net::")
+    return _NETWORK_ERRORS.get(short) or f"web.whatsapp.com could not be reached ({short})"
+
+
+def bring_up(starting: launch.Starting, interrupted: Callable[[], bool], **rest: Any) -> BrowserSession | None:
+    """Wait for a browser that was started and connect to it; None where ``interrupted``."""
     warm.up()
     running = launch.await_port(starting, interrupted=interrupted)
     if running is None:
@@ -171,17 +267,17 @@ def bring_up(starting: launch.Starting, interrupted: Callable[[], bool], **rest:
     if devtools is None:
         close.close(running)
         raise BrowserFailed("the browser started and its debugging port does not answer", f"cat {starting.log}")
-    return Live(running, devtools, **rest)
+    return BrowserSession(running, devtools, **rest)
 
 
-def take_up(profile: Path, **rest: Any) -> Live | None:
+def take_up(profile: Path, **rest: Any) -> BrowserSession | None:
     """Attach to the browser of ours that runs on the profile; None where there is none that answers."""
     running = attach.find(profile)
     devtools = attach.connect(running, 5.0) if running is not None else None
     if running is None or devtools is None:
         return None
     try:
-        return Live(running, devtools, **rest)
+        return BrowserSession(running, devtools, **rest)
     except (OSError, TimeoutError):
         devtools.close()
         return None
@@ -202,6 +298,7 @@ def _whatsapp_tab(devtools: DevTools) -> Tab:
     else:
         target = str(chosen["targetId"])
     for extra in ours[1:]:
+        # A tab that closed by itself meanwhile is closed.
         with contextlib.suppress(OSError, TimeoutError):
             devtools.call("Target.closeTarget", targetId=str(extra["targetId"]))
     return Tab(devtools, target)
