@@ -55,7 +55,7 @@ class TestElsewhere:
     def test_another_window_of_ours_is_taken_over(self, linked: World) -> None:
         with linked.linda.start(NUMBER) as run:
             run.wait_for("saved")
-            linked.phone.open_elsewhere("window", NUMBER)
+            linked.open_second_tab()
             run.wait_for("conflict")
             linked.wait_online()
             assert run.all("disconnected") == []
@@ -366,7 +366,7 @@ class TestEngines:
             third.wait_for("saved")  # the driver is attached beside the run; this is when it is there
             drivers = psutil.Process(third.process.pid).children(recursive=True)
             assert any(("undetected" in one.name()) == (engine == "undetected") for one in drivers)
-            world.phone.open_elsewhere("window", NUMBER)
+            world.open_second_tab()
             third.wait_for("conflict")
             world.wait_online()
             assert third.all("disconnected") == []

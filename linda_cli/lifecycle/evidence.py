@@ -13,6 +13,7 @@ EXPLAINS = frozenset({PageStatus.READY, PageStatus.SYNCING, PageStatus.LOADING, 
 """A page in one of these states explains that its login keys are not found under their known names."""
 
 BOOTING = frozenset({PageStatus.NOTHING, PageStatus.LOADING, PageStatus.SYNCING})
+"""What a page shows while it starts. A start is progress, and what follows it has a moment of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class PageEvidence:
     ready_since: float | None = None
     code_since: float | None = None
     progress_at: float = 0.0
+    boot_ended_at: float = 0.0
     keys_known: bool = False
 
     @property
@@ -98,6 +100,8 @@ class PageEvidence:
         now = replace(was, reading=seen, observed=was.observed or seen.status is not PageStatus.UNOBSERVED)
         if was.reading is None or was.reading.status is not seen.status:
             now = replace(now, status_since=at)
+            if was.status in BOOTING and seen.status not in BOOTING:
+                now = replace(now, boot_ended_at=at)
         if _progress(was.reading) != _progress(seen):
             now = replace(now, progress_at=at)
         now = _durations(now, seen, at)

@@ -8,7 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from linda_cli.errors import BackupUnusable, BrowserMissing, BrowserTooOld, InUse, LindaError, Unreachable
+from linda_cli.errors import (
+    BackupUnusable,
+    BrowserMissing,
+    BrowserSilent,
+    BrowserTooOld,
+    InUse,
+    LindaError,
+    Unreachable,
+)
 from linda_cli.lifecycle import decisions as do
 from linda_cli.lifecycle import observations as seen
 from linda_cli.lifecycle.backoff import pause_after
@@ -627,8 +635,13 @@ class Knowledge:
             page = page.attached_to(facts.ready_login, facts.ready_noise)
         elif facts is not None and self.phase is Phase.RESTORE and facts.login is None:
             page = replace(page, candidate=facts.ready_login)
+        linking = self.linking
+        if self.phase is Phase.LINK and linking.launches == 1:
+            # Only now there is somebody who could be shown a code.
+            linking = replace(linking, began=at)
         return replace(
             self,
+            linking=linking,
             browser=Browser.UP,
             browser_id=result.browser,
             browser_at=at,
@@ -642,7 +655,7 @@ class Knowledge:
     def _launch_failed(self, action: Action, error: LindaError, at: float) -> Knowledge:
         know = replace(self, browser=Browser.NONE, browser_reason=error.message)
         restoration, attempt = self.restoration, self.restoration.attempt
-        final = isinstance(error, (BrowserMissing, BrowserTooOld, InUse))
+        final = isinstance(error, (BrowserMissing, BrowserSilent, BrowserTooOld, InUse))
         if self.phase is Phase.LINK:
             deaths = self.linking.deaths + (0 if final else 1)
             return replace(
@@ -791,6 +804,8 @@ class Knowledge:
                 attempt=None,
                 failure=action.kind,
                 reason=action.reason,
+                # What was to be confirmed has come out otherwise; it is not tried for ever.
+                suspicion=None,
                 replaceable=replaceable,
                 refused=restoration.refused or action.kind == "refused",
             ),

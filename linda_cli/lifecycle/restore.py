@@ -13,6 +13,7 @@ from linda_cli.errors import (
     Blocked,
     BrowserFailed,
     BrowserMissing,
+    BrowserSilent,
     BrowserTooOld,
     InUse,
     LindaError,
@@ -60,7 +61,7 @@ def restore(know: Knowledge, now: float) -> tuple[Action, ...]:
         return _after_logout(know, now)
     if know.browser is Browser.STARTING or know.is_busy(Lane.DISK):
         return _wait(know, now)
-    if isinstance(restoration.error, (BrowserMissing, InUse, BrowserTooOld)) and not know.up:
+    if isinstance(restoration.error, (BrowserMissing, BrowserSilent, InUse, BrowserTooOld)) and not know.up:
         return _give_up(know, restoration.error)
     if know.browser is Browser.DEAD:
         return (do.CloseBrowser(),) if not know.is_busy(Lane.BROWSER) else _wait(know, now)
@@ -318,15 +319,16 @@ def failure_of(know: Knowledge, now: float) -> Failure | None:
         return Failure("client_fatal", "the page could not open its storage")
     if attempt is None:
         return None
-    if attempt.step is not Step.BROWSER:
+    if attempt.step is Step.BROWSER or attempt.confirms == "logged_out":
+        if proofs.SUSPECT_BY_ABSENCE.holds(know, now):
+            return Failure("suspected", "")
+    else:
         if proofs.REJECT.holds(know, now):
             return Failure("rejected", proofs.REJECT.name)
         if proofs.VANISHED.holds(know, now):
             return Failure("vanished", proofs.VANISHED.name)
         if proofs.SHOWN_EMPTY.holds(know, now):
             return Failure("no_login", proofs.SHOWN_EMPTY.name)
-    elif proofs.SUSPECT_BY_ABSENCE.holds(know, now):
-        return Failure("suspected", "")
     refused = page.refused_since
     if refused is not None and now - refused >= know.options.timeout / 4:
         return Failure("refused", "WhatsApp refuses this login for now")

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from linda_cli.browser.binaries import find_browser, find_driver
-from linda_cli.errors import LindaError
+from linda_cli.errors import LindaError, Misused
 from linda_cli.lifecycle import decisions as do
 from linda_cli.lifecycle import observations as seen
 from linda_cli.lifecycle import orphans
@@ -140,6 +140,10 @@ class Run:
 
     def _take_session(self) -> None:
         store, home = self.store, self.store.home
+        if self.options.link_with == "code" and store.resolve(self.number, {} if self.number else os.environ) is None:
+            raise Misused(
+                "a pairing code is made for a number, and none was named", "linda start 971505760056 --link-with code"
+            )
         # Before anything is moved: without a browser no restore step can hold.
         find_browser()
         find_driver()

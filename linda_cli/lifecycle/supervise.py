@@ -160,7 +160,7 @@ def _away(know: Knowledge, now: float) -> tuple[Action, ...]:
         return _measured(know, now) or (do.Wait(_next(know, now)),)
     if know.up and not outage.told:
         sure = know.status in (PageStatus.GONE, PageStatus.CLIENT_FATAL)
-        if sure or now - outage.since >= pace.blip:
+        if sure or now - away_since(know, outage.since) >= pace.blip:
             return _outage_said(know, now, _why(know))
         return network_asked(know, now) or (do.Wait(_next(know, now)),)
     if know.status is PageStatus.REFUSED and not know.said.auth_failure:
@@ -174,6 +174,11 @@ def _away(know: Knowledge, now: float) -> tuple[Action, ...]:
         or _pulse_away(know, now)
         or (do.Wait(_next(know, now)),)
     )
+
+
+def away_since(know: Knowledge, outage: float) -> float:
+    """Since when the page has been away: a start, however long it takes, does not count."""
+    return max(outage, know.page.boot_ended_at)
 
 
 def progress_told_when(know: Knowledge, now: float) -> tuple[Action, ...]:
@@ -283,7 +288,7 @@ def _next(know: Knowledge, now: float) -> float:
     if know.up:
         moments.append(know.pulse_at + heartbeat(know))
     if outage is not None:
-        moments += [outage.since + know.options.pace.blip, outage.retry_at]
+        moments += [away_since(know, outage.since) + know.options.pace.blip, outage.retry_at]
         if know.up:
             due = reload_at(know)
             moments += [due] if due is not None else []
