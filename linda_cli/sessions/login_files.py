@@ -21,9 +21,6 @@ LAST_VERSION = PurePosixPath("Last Version")
 LOGIN_ROOTS = (LOCAL_STORAGE, DATABASE, BLOBS, LAST_VERSION)
 """Measured: the two stores alone, in an otherwise empty profile, log in. ``Last Version`` says who may open them."""
 
-KEPT_ASIDE = (*LOGIN_ROOTS, PurePosixPath("Local State"), PurePosixPath("Default/Preferences"))
-"""What a quarantined profile keeps: the login, and the two files whose damage is worth a look afterwards."""
-
 # LevelDB's lock is empty and its text log changes at every open; neither is read when a database is opened.
 _NOT_DATA = frozenset({"LOCK", "LOG", "LOG.old"})
 
@@ -62,7 +59,7 @@ def login_files(profile: Path, roots: Iterable[PurePosixPath] = LOGIN_ROOTS) -> 
             continue
         path = profile / root
         if path.is_file():
-            if _is_ours_alone(path):
+            if is_ours_alone(path):
                 found.append(str(root))
         else:
             found.extend(f"{root}/{name}" for name in sorted(_below(path, 0), key=_reading_order))
@@ -80,13 +77,13 @@ def _below(folder: Path, depth: int) -> Iterator[str]:
                 if one.is_dir(follow_symlinks=False):
                     for name in _below(Path(one.path), depth + 1):
                         yield f"{one.name}/{name}"
-                elif one.is_file(follow_symlinks=False) and one.name not in _NOT_DATA and _is_ours_alone(one):
+                elif one.is_file(follow_symlinks=False) and one.name not in _NOT_DATA and is_ours_alone(one):
                     yield one.name
     except (FileNotFoundError, NotADirectoryError):
         return
 
 
-def _is_ours_alone(file: os.PathLike[str]) -> bool:
+def is_ours_alone(file: os.PathLike[str]) -> bool:
     """A second name may be anywhere, so what a hard link leads to is not known to be the profile's. No browser makes
     one, and neither do we."""
     try:
@@ -101,7 +98,7 @@ def shared(profile: Path) -> str | None:
     for root in LOGIN_ROOTS[:2]:
         with contextlib.suppress(OSError), os.scandir(profile / root) as listing:
             for one in listing:
-                if one.is_file(follow_symlinks=False) and not _is_ours_alone(one):
+                if one.is_file(follow_symlinks=False) and not is_ours_alone(one):
                     return ascii(f"{root}/{one.name}")[1:-1]
     return None
 
