@@ -23,6 +23,7 @@ from linda_cli.lifecycle.patience import Patience
 from linda_cli.lifecycle.readiness import Failure
 from linda_cli.lifecycle.run import Run
 from linda_cli.sessions.checks import Look
+from linda_cli.sessions.refusals import unknown_format
 from linda_cli.sessions.verdict import can_restore
 
 
@@ -153,10 +154,13 @@ def _from_profile(run: Run, so_far: Climb) -> bool:
 
 def _refuse_to_go_on(run: Run, seen: Look, verdict: str) -> None:
     if verdict == "too_new":
+        why = next(check.detail for check in seen.checks if check.key == "browser")
         raise BrowserTooOld(
-            f"the profile of {run.number} was written by Chromium {seen.written_by}, newer than the installed one",
+            f"the profile of {run.number} is not for the installed browser: {why}",
             "sudo apt-get install --only-upgrade chromium chromium-driver",
         )
+    if verdict == "unknown_format":
+        raise unknown_format(f"the login of {run.number}", seen)
 
 
 def _from_backups(run: Run, so_far: Climb) -> bool:

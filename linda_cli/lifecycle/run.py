@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from linda_cli.browser import launch
 from linda_cli.browser.binaries import browser_version, find_browser, find_driver, remember_version
+from linda_cli.browser.features import Features, refuse_dropping
 from linda_cli.browser.flags import Wish, arguments
 from linda_cli.errors import BrowserFailed, Failed, Interrupted, LindaError
 from linda_cli.lifecycle import orphans
@@ -34,6 +35,7 @@ from linda_cli.lifecycle.patience import Patience
 from linda_cli.sessions import story_log
 from linda_cli.sessions.clock import iso, now_ms
 from linda_cli.sessions.durable import make_folder
+from linda_cli.sessions.storage.formats import formats_of
 from linda_cli.sessions.store import Store
 from linda_cli.whatsapp.signals import Signals, load
 from linda_cli.whatsapp.state import PageState
@@ -193,6 +195,9 @@ class Run:
         find_driver()
         version = browser_version(binary, home.browser_facts)
         make_folder(self.profile)
+        self.store.await_readers(self.profile, stop=self.interrupted)
+        if self.stop_reason is not None:
+            raise Stopped
         as_root = os.geteuid() == 0
         if as_root and not self.root_said:
             self.root_said = True
@@ -204,6 +209,7 @@ class Run:
             headful=self.options.headful,
             as_root=as_root,
             extra=self.options.browser_args,
+            formats=formats_of(self.profile),
         )
         starting = launch.begin(binary, arguments(wish), self.profile, home.browser_log(self.profile))
         try:
@@ -299,6 +305,8 @@ class Run:
             with store.store_lock(self.number):
                 pass
             self.profile = store.profile(self.number)
+        # Before anything is moved: with these the browser would drop a store that is there.
+        refuse_dropping(Features.of(self.options.browser_args), formats_of(self.profile))
 
     def learn_number(self, number: str) -> None:
         """From now on this run is of ``number``: its lock is held too. Raises ``InUse``."""

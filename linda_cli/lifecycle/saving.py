@@ -75,6 +75,8 @@ def save(run: Run) -> bool:
         )
         if made.is_new:
             run.tell("backed_up", backup=made.backup, reason=made.backup.reason)
+    # The backup is durable already; now the profile is, too: a power cut costs neither.
+    run.store.make_durable(run.profile)
     run.saved = True
     run.tell("saved", backup=made.backup, isNew=made.is_new)
     return True

@@ -97,9 +97,9 @@ def keep_apart(home: Home, number: str) -> None:
 def unfinished_parts(folder: Path) -> list[Path]:
     """What is left in a backup of a :func:`keep_apart` that was killed."""
     found: list[Path] = []
-    for root in LOGIN_ROOTS[:2]:
-        if not through_a_link(folder, f"{root}/x"):
-            found += (folder / root).glob(".*.apart")
+    for place in dict.fromkeys(str(one) for root in LOGIN_ROOTS[:-1] for one in (root, root.parent)):
+        if not through_a_link(folder, f"{place}/x"):
+            found += (folder / place).glob(".*.apart")
     return found
 
 
