@@ -349,6 +349,10 @@ def drop(home: Home, stamped: Stamped) -> int:
         return 0
     dead = home.work_in_cache("discarding", stamped.number, stamped.ms)
     move(folder, dead)
-    freed = remove_tree(dead)
+    try:
+        freed = remove_tree(dead)
+    except OSError:
+        # It is no backup any more. What is left of it is a leftover, and noted by whoever tidies.
+        freed = 0
     sync_folder(home.cache)
     return freed

@@ -93,7 +93,7 @@ class Look:
     unknown_format: bool = False
     """A store could not be read, or is in a format that linda does not know. Whether it is damaged is not known."""
     foreign: Path | None = None
-    """What belongs to another user, so that we could not read it."""
+    """What we may not use: another user's, mostly."""
     unreadable: bool = False
     """The system did not let us read a store: a permission, a failing disk, no handles."""
     keys_unknown: bool = False
@@ -192,7 +192,7 @@ def _of_another(check: Check, foreign: Path) -> Check:
     if check.ok or check.key == "browser":
         return check
     where = spelled(str(foreign), 200)
-    return Check(check.key, False, f"{where} belongs to another user: {ownership.chown(foreign)}")
+    return Check(check.key, False, f"{where} {ownership.whose(foreign)}: {ownership.giving_back(foreign)}")
 
 
 def _unhidden(profile: Path, keys: Keys, storage: Inspection) -> tuple[Keys, Inspection]:

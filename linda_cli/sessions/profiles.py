@@ -37,6 +37,7 @@ from linda_cli.sessions.login_files import LOGIN_ROOTS, is_ours_alone
 from linda_cli.sessions.manifest import Manifest
 from linda_cli.sessions.repairs import unfinished_repairs
 from linda_cli.sessions.sharing import unfinished_parts
+from linda_cli.sessions.storage import ownership
 
 REASON = "quarantine.json"
 
@@ -73,11 +74,12 @@ def quarantine(home: Home, number: str, profile: Path, reason: str) -> str | Non
         remove_tree(home.at(name))
         raise Failed(
             f"{profile / unread[0]} cannot be read, so nothing was put aside: what cannot be copied is not removed",
-            f"sudo chown -R {os.geteuid()} {shlex.quote(str(profile))}",
+            ownership.giving_back(profile / unread[0]),
         )
     dead = home.work_in_sessions("discarding", number, ms)
     move(profile, dead)
-    remove_tree(dead)
+    # What cannot be removed is a leftover from here on, and noted by whoever tidies.
+    try_remove(dead)
     return name
 
 
@@ -213,7 +215,7 @@ def _copy_quarantined(home: Home, stamped: Stamped, fresh: Path) -> None:
         raise BackupNotFound(f"{stamped.name} is no folder", f"linda restore {stamped.number} --list")
     for path in _copy_whole(source, fresh, _OF_A_RUN):
         if path.startswith(tuple(f"{root}/" for root in LOGIN_ROOTS)):
-            raise Failed(f"{source / path} cannot be read", f"sudo chown -R {os.geteuid()} {shlex.quote(str(source))}")
+            raise Failed(f"{source / path} cannot be read", ownership.giving_back(source / path))
 
 
 def adopt(home: Home, linking: Path, number: str, tell: Tell = lambda _: None) -> Path:
@@ -229,11 +231,13 @@ def adopt(home: Home, linking: Path, number: str, tell: Tell = lambda _: None) -
 def tidy(home: Home, number: str) -> Iterator[str]:
     """Finish or take back what an interrupted command left, one line each. The store lock makes all of it dead work."""
     for dead in (*home.unfinished(number), *unfinished_repairs(profile_of(home, number))):
-        dead.unlink(missing_ok=True)
-        yield f"{dead.name}, an unfinished write, was removed"
+        wrong = try_remove(dead)
+        yield wrong or f"{dead.name}, an unfinished write, was removed"
     for backup in home.stamped("backup", number):
         for dead in unfinished_parts(home.at(backup)):
-            dead.unlink(missing_ok=True)
+            wrong = try_remove(dead)
+            if wrong:
+                yield wrong
     for path, kind, _, ms in list(home.leftovers(number)):
         if kind == "aside" and not os.path.lexists(home.named_profile(number)):
             move(path, home.named_profile(number))
@@ -245,9 +249,19 @@ def tidy(home: Home, number: str) -> Iterator[str]:
             _finish_quarantine(home, path, number, ms, "an interrupted command had put it aside")
             yield f"quarantine-{number}-{ms} was finished"
         else:
-            remove_tree(path)
-            sync_folder(path.parent)
-            yield f"a half-made copy of {number} was removed"
+            wrong = try_remove(path)
+            yield wrong or f"a half-made copy of {number} was removed"
+
+
+def try_remove(path: Path) -> str | None:
+    """Remove a leftover; why it stays where it cannot be removed. It takes room, and is no reason to fail."""
+    try:
+        remove_tree(path)
+        sync_folder(path.parent)
+    except OSError as problem:
+        where = f"sudo rm -r {shlex.quote(str(path))}"
+        return f"{path.name}, a leftover, could not be removed ({problem.strerror or problem}): {where}"
+    return None
 
 
 def adopt_leftovers(home: Home, busy: Callable[[Path], bool], tell: Tell) -> None:

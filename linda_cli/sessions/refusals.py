@@ -10,9 +10,10 @@ from linda_cli.sessions.storage import ownership
 def unknown_format(what: str, seen: Look) -> LindaError:
     """The error for a look whose verdict is ``unknown_format``; nothing was moved."""
     if seen.foreign is not None:
+        where = ascii(str(seen.foreign))[1:-1]
         return StoreUnreadable(
-            f"{what} cannot be read: {ascii(str(seen.foreign))[1:-1]} belongs to another user; nothing was moved",
-            ownership.chown(seen.foreign),
+            f"{what} cannot be read: {where} {ownership.whose(seen.foreign)}; nothing was moved",
+            ownership.giving_back(seen.foreign),
             path=str(seen.foreign),
         )
     why = next(

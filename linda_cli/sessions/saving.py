@@ -20,6 +20,7 @@ from linda_cli.sessions.home import Stamped
 from linda_cli.sessions.locks import STORE_WAIT, held
 from linda_cli.sessions.login_files import Entry, fingerprint, login_files, never_changes, sqlite_databases
 from linda_cli.sessions.reading import Reading
+from linda_cli.sessions.refusals import unknown_format
 from linda_cli.sessions.results import BackedUp, BackedUpAll, BackedUpOne, Problem
 from linda_cli.sessions.retention import Decision, Kept, Policy, plan
 from linda_cli.sessions.storage.damage import spelled
@@ -201,6 +202,8 @@ class Saving(Reading):
                 return self.described(same), False
         around = self.world.around(profile)
         seen = look(profile, number=number, surroundings=around, once_ready=self._once_ready(number))
+        if seen.unknown_format:
+            raise unknown_format(f"the login of {number}", seen)
         if seen.login is None and not seen.trace:
             raise SessionNotFound(f"{number} has no login on disk to back up", f"linda start {number}", session=number)
         self.check_world(seen.login.sandbox if seen.login else None)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from linda_cli.errors import BackupUnusable, LindaError, ProfileDamaged, SessionNotFound
+from linda_cli.errors import BackupUnusable, LindaError, ProfileDamaged, SessionNotFound, StoreUnreadable, UnknownFormat
 from linda_cli.sessions import backups as saved_copies
 from linda_cli.sessions import manifest, profiles
 from linda_cli.sessions.cleanup import Cleanup
@@ -186,7 +186,8 @@ class Store(Saving):
             profile = self.profile(number)
             saved: Backup | None = None
             if not backups:
-                with contextlib.suppress(ProfileDamaged, SessionNotFound):
+                # What is not sound, or cannot be read, is kept all the same: the quarantine is whole.
+                with contextlib.suppress(ProfileDamaged, SessionNotFound, UnknownFormat, StoreUnreadable):
                     saved, _ = self._backup(number, None, "before-clear", False, profile)
             # First what must not come back, then what goes: a kill in between leaves a cleared session.
             self.state.forget(number, "cleared")

@@ -1,4 +1,4 @@
-"""Whose the files are: one ``sudo`` run leaves some that their owner can no longer read. That is no damage."""
+"""Whose the files are: one ``sudo`` run leaves some that the user can no longer read. That is no damage."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOST = 20_000
 
 
 def foreign(profile: Path) -> Path | None:
-    """The topmost file or folder of the login that is another user's and that we may not use, None where all are ours.
+    """The topmost file or folder of the login that we may not use, None where we may use all of them.
 
     A link is never followed; what it leads to is for the checks.
     """
@@ -42,11 +42,26 @@ def foreign(profile: Path) -> Path | None:
     return None
 
 
-def chown(path: Path) -> str:
-    """The command that gives it back."""
+def whose(path: Path) -> str:
+    """What is wrong with it, in words."""
+    return "belongs to another user" if _owner(path) != os.geteuid() else "may not be read"
+
+
+def giving_back(path: Path) -> str:
+    """The command that makes it ours to use."""
     import shlex  # only who has to say this needs it
 
-    return f"sudo chown -R {os.geteuid()}:{os.getegid()} {shlex.quote(str(path))}"
+    quoted = shlex.quote(str(path))
+    if _owner(path) == os.geteuid():
+        return f"chmod -R u+rwX {quoted}"
+    return f"sudo chown -R {os.geteuid()}:{os.getegid()} {quoted}"
+
+
+def _owner(path: Path) -> int | None:
+    try:
+        return os.lstat(path).st_uid
+    except OSError:
+        return None
 
 
 def _is_foreign(path: Path, user: int) -> bool:
@@ -54,7 +69,10 @@ def _is_foreign(path: Path, user: int) -> bool:
         status = os.lstat(path)
     except (OSError, ValueError):
         return False
-    if status.st_uid == user or stat.S_ISLNK(status.st_mode):
+    if not stat.S_ISDIR(status.st_mode) and not stat.S_ISREG(status.st_mode):
         return False
-    needed = os.R_OK | os.W_OK | (os.X_OK if stat.S_ISDIR(status.st_mode) else 0)
+    needed = os.R_OK | (os.X_OK if stat.S_ISDIR(status.st_mode) else 0)
+    if status.st_uid != user:
+        # Our own that are read-only are a home that is looked at; another's would fail under the browser's hands.
+        needed |= os.W_OK
     return not os.access(path, needed, effective_ids=True)
