@@ -88,6 +88,6 @@ def _unpacked(value: bytes, name: str) -> bytes:
     room = bytearray(MOST_VALUE)
     try:
         size = int(cramjam.zstd.decompress_into(value, room))
-    except Exception:  # the unpacker names its errors differently from version to version
+    except Exception:  # noqa: BLE001 - the unpacker names its errors differently from version to version
         raise Damage(f"the value of {spelled(name)} does not unpack") from None
     return bytes(room[:size])
