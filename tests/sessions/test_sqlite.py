@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from chaos import sqlite_stores
 from chaos.homes import NUMBER, make_profile
+from chaos.sqlite_stores import latin, utf16, write_idb, write_local
 from linda_cli.sessions.checks import UNKNOWN_KEYS, Look, Surroundings, look
 from linda_cli.sessions.login import read_login
 from linda_cli.sessions.repairs import carry_out
@@ -18,8 +20,6 @@ from linda_cli.sessions.storage.paths import IDB_LEVELDB, IDB_SQLITE, LOCAL_LEVE
 from linda_cli.sessions.storage.sqlite.indexed_db import file_name
 from linda_cli.sessions.verdict import verdict
 from linda_cli.storage_format import StorageFormat
-from tests import sqlite_stores
-from tests.sqlite_stores import latin, utf16, write_idb, write_local
 
 WID = f'"{NUMBER}:7@c.us"'
 NOISE = '{"key":7}'

@@ -88,3 +88,16 @@ def write_idb(profile: Path, name: str = "signal-storage", rows: int = 400, star
             )
         connection.execute("COMMIT")
     return path
+
+
+def leave_wal(profile: Path) -> Path:
+    """Give localStorage a ``-wal`` with its last write, as a killed browser leaves one; gives the ``-wal``."""
+    path = profile / LOCAL_SQLITE
+    with writing(path) as connection:
+        connection.execute("PRAGMA wal_autocheckpoint=0")
+        connection.execute("UPDATE maps SET last_modified = coalesce(last_modified, 0) + 1")
+        kept = {suffix: Path(f"{path}{suffix}").read_bytes() for suffix in ("", "-wal")}
+    for suffix, content in kept.items():
+        Path(f"{path}{suffix}").write_bytes(content)
+    Path(f"{path}-shm").unlink(missing_ok=True)
+    return Path(f"{path}-wal")
