@@ -81,7 +81,7 @@ def _hot(home: Home) -> None:
     store = store_of(home)
     from linda_cli.sessions import backups
 
-    backups.change(home, home.stamped("backup", NUMBER)[0], cold=False)
+    backups.change(home, home.stamped("backup", NUMBER)[0], cold=False, reason="interval")
     assert store.home.stamped("backup", NUMBER)
 
 

@@ -31,6 +31,7 @@ from linda_cli.sessions.durable import (
 from linda_cli.sessions.home import Home, Stamped
 from linda_cli.sessions.login import Login, read_login
 from linda_cli.sessions.login_files import (
+    BLOBS,
     LOGIN_ROOTS,
     SQLITE_ROOTS,
     Entry,
@@ -255,7 +256,7 @@ def _all_of(profile: Path, pins: Mapping[str, Pin]) -> list[str]:
     """Every file; of a login that is held open none that came later, unless it is too large to be held whole."""
     if not 0 < len(pins) < MOST:
         return login_files(profile)
-    return [*pins, *(path for path in login_files(profile, SQLITE_ROOTS))]
+    return [*pins, *login_files(profile, (BLOBS, *SQLITE_ROOTS))]
 
 
 def _grows(path: str) -> bool:

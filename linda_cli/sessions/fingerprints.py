@@ -12,7 +12,7 @@ import json
 import os
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from linda_cli.sessions.durable import hash_file, write_whole
@@ -55,6 +55,17 @@ def remember(home: Home, number: str, profile: Path, entries: Sequence[Entry]) -
         write_whole(home.hash_memory(number), json.dumps(told).encode(), durable=False)
     except OSError:
         return
+
+
+def unchanged(home: Home, number: str) -> Callable[[Path, str], str | None]:
+    """Gives the SHA-256 of a profile's table or blob that is what it was when it was last read, else None."""
+    memory = _remembered(home, number)
+
+    def known(source: Path, path: str) -> str | None:
+        told = memory.get(path)
+        return told[1] if told is not None and never_changes(path) and told[0] == stat_key(source) else None
+
+    return known
 
 
 def vouching(home: Home, number: str, profile: Path) -> Vouched:

@@ -129,7 +129,12 @@ def _reading_order(name: str) -> tuple[int, str]:
 
 def never_changes(path: str) -> bool:
     """Whether a file of a login stays as it was first written: tables and blobs do."""
-    return path.endswith((".ldb", ".sst")) or path.startswith(f"{BLOBS}/")
+    return path.endswith((".ldb", ".sst")) or is_blob(path)
+
+
+def is_blob(path: str) -> bool:
+    """Whether a file of a login is a large value beside a database."""
+    return path.startswith(f"{BLOBS}/")
 
 
 def is_sqlite(path: str) -> bool:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from linda_cli.sessions.durable import open_regular
-from linda_cli.sessions.login_files import is_sqlite, login_files
+from linda_cli.sessions.login_files import is_blob, is_sqlite, login_files
 
 _TRIES = 200
 _PAUSE = 0.005
@@ -70,8 +70,12 @@ def _pin(profile: Path, held: contextlib.ExitStack) -> dict[str, Pin]:
 
 
 def _held(profile: Path) -> list[str]:
-    """The files whose moment is made by holding them open: a SQLite database is copied under a guard of its own."""
-    return [path for path in login_files(profile) if not is_sqlite(path)]
+    """The files whose moment is made by holding them open.
+
+    A SQLite database is copied under a guard of its own. A blob is written before the record that names it and never
+    changes: a login of some thousand of them needs no handle for each.
+    """
+    return [path for path in login_files(profile) if not is_sqlite(path) and not is_blob(path)]
 
 
 def _is_one_moment(profile: Path, pins: dict[str, Pin]) -> bool:

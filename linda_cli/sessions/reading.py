@@ -15,11 +15,12 @@ from linda_cli.sessions.fingerprints import profile_entries, vouching
 from linda_cli.sessions.home import Found, require
 from linda_cli.sessions.locks import holder_of
 from linda_cli.sessions.login import read_login
-from linda_cli.sessions.login_files import LOCAL_STORAGE, SQLITE_ROOTS, fingerprint, login_files
+from linda_cli.sessions.login_files import LOCAL_STORAGE, SQLITE_ROOTS, fingerprint, is_sqlite, login_files
 from linda_cli.sessions.number import parse_number
 from linda_cli.sessions.state import State
 from linda_cli.sessions.storage.formats import formats_of
 from linda_cli.sessions.storage.inspection import never
+from linda_cli.sessions.storage.paths import IDB_SQLITE
 from linda_cli.sessions.values import Backup, Info, Overview, RunBy, Running, Summary, World
 from linda_cli.sessions.verdict import can_restore, verdict
 from linda_cli.storage_format import StorageFormat
@@ -141,8 +142,7 @@ class Reading:
         generation that was put back has shorter logs, and nothing is wrong with it. Put back by hand it is known by
         its fingerprint: it is another backup, byte for byte, or what WhatsApp has refused before.
         """
-        formats = formats_of(profile)
-        if StorageFormat.LEVELDB not in (formats.indexed_db, formats.local_storage):
+        if not _might_have_lost_something(profile):
             return lambda _: None
         login = read_login(profile)
         placed = self.state.entry(number).get("placed") or {}
@@ -255,12 +255,26 @@ class Reading:
         return RunBy(holder.pid, holder.command) if holder else None
 
 
+def _might_have_lost_something(profile: Path) -> bool:
+    """Whether there is anything of which only a backup could tell that it is less than it was."""
+    formats = formats_of(profile)
+    if StorageFormat.LEVELDB in (formats.indexed_db, formats.local_storage):
+        return True
+    if formats.indexed_db is not StorageFormat.SQLITE:
+        return False
+    from linda_cli.sessions.storage.sqlite.indexed_db import core_databases
+
+    return not all(os.path.lexists(one) for one in core_databases(profile / IDB_SQLITE))
+
+
 def _log_sizes(profile: Path, backup: Path, told: manifest.Manifest) -> Callable[[Path], int | None]:
-    sizes = {entry.path: entry.size for entry in told.files if entry.path.endswith(".log")}
+    sizes = {entry.path: entry.size for entry in told.files if entry.path.endswith(".log") or is_sqlite(entry.path)}
 
     def size(path: Path) -> int | None:
         name = path.relative_to(profile).as_posix()
         saved = sizes.get(name)
+        if is_sqlite(name):
+            return None if os.path.lexists(path) else saved
         try:
             now = path.lstat().st_size
             # A shorter log that begins otherwise is another log of the same name, not this one cut.

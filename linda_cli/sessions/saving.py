@@ -275,7 +275,8 @@ class Saving(Reading):
                 continue
             with contextlib.suppress(BackupUnusable):
                 told = manifest.read_manifest(self.home.at(stamped))
-                if not told.cold and told.label is None:
+                # What a person asked for is not this run's own.
+                if not told.cold and told.label is None and told.reason != "manual":
                     backups.drop(self.home, stamped)
 
     def raise_verified(self, number: str, name: str) -> None:

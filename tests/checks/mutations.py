@@ -18,6 +18,7 @@ from pathlib import Path
 
 from linda_cli.browser.features import Features
 from linda_cli.sessions.checks import Look, look
+from linda_cli.sessions.login_files import is_sqlite
 from linda_cli.sessions.repairs import carry_out
 from linda_cli.sessions.storage.formats import formats_of
 from linda_cli.sessions.verdict import can_restore, verdict
@@ -244,6 +245,8 @@ def attempt(stand: Stand, from_: Generations, seed: int, place: Path, twice: boo
         def saved(path: Path) -> int | None:
             # the older state stands for the newest backup, made before the last things were written
             backed_up = from_.older / path.relative_to(profile)
+            if is_sqlite(path.relative_to(profile).as_posix()) and path.exists():
+                return None
             return backed_up.stat().st_size if backed_up.is_file() else None
 
         found = look(profile, number=NUMBER, deep=True, grown_to=saved)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from chaos import sqlite_stores
-from chaos.homes import NUMBER, make_profile
+from chaos.homes import NUMBER, home_at, make_profile, store_of
 from chaos.sqlite_stores import latin, utf16, write_idb, write_local
 from linda_cli.sessions.checks import UNKNOWN_KEYS, Look, Surroundings, look
 from linda_cli.sessions.login import read_login
@@ -177,6 +177,24 @@ def test_a_bad_frame_with_whole_ones_behind_it_is_damage(tmp_path: Path) -> None
     data[32 + 5 * 4120 + 100] ^= 0xFF
     wal.write_bytes(data)
     assert word(look(profile, number=NUMBER)) == "damaged"
+
+
+def test_a_database_that_is_gone_is_told_by_a_backup(tmp_path: Path) -> None:
+    home = home_at(tmp_path / "home")
+    home.make()
+    profile = make(home.named_profile(NUMBER))
+    store = store_of(home)
+    store.backup(NUMBER)
+    (profile / IDB_SQLITE / file_name("wawc")).unlink()
+    found, verdict_ = store.look(NUMBER)
+    assert verdict_ == "damaged"
+    assert details(found)["session"].startswith("IndexedDB: wawc: ")
+
+
+def test_a_few_bytes_in_place_of_a_wal_are_no_damage(tmp_path: Path) -> None:
+    profile = make(tmp_path / "profile")
+    (profile / f"{LOCAL_SQLITE}-wal").write_bytes(os.urandom(100))
+    assert word(look(profile, number=NUMBER)) == "restorable"
 
 
 # -- formats that are not known

@@ -23,7 +23,7 @@ def inspect(profile: Path, *, deep: bool = False, vouched: Vouched = never, grow
         if there is StorageFormat.SQLITE:
             from linda_cli.sessions.storage.sqlite import indexed_db as sqlite
 
-            return sqlite.inspect(profile / IDB_SQLITE, vouched)
+            return sqlite.inspect(profile / IDB_SQLITE, vouched, grown_to)
         if there is StorageFormat.UNKNOWN and (strange := unknown_indexed_db(profile)) is not None:
             raise Unknown(f"{strange.name} is in a format that this linda does not know")
     except Damage as damage:

@@ -12,7 +12,7 @@ from pathlib import Path
 from linda_cli.sessions.durable import copy_open
 from linda_cli.sessions.storage.damage import Damage, Unknown, Unreadable, spelled
 from linda_cli.sessions.storage.files import Gone, opened
-from linda_cli.sessions.storage.sqlite.files import WAL, guarded, regular_size, wal_frames
+from linda_cli.sessions.storage.sqlite.files import SMALLEST_WAL, WAL, guarded, regular_size, wal_frames
 from linda_cli.sessions.storage.sqlite.scratch import scratch
 
 MAGIC = b"SQLite format 3\0"
@@ -133,7 +133,8 @@ def _settle(connection: sqlite3.Connection, copy: Path, database: Path) -> None:
     wal = copy.with_name(copy.name + WAL)
     expected, reads = 0, True
     with contextlib.suppress(Gone):
-        if regular_size(wal):
+        # What is too short for a frame cannot have held one.
+        if regular_size(wal) >= SMALLEST_WAL:
             expected, reads = wal_frames(wal)
     if not reads:
         raise Damage(f"the -wal of {spelled(database.name)} does not begin as one does")

@@ -18,7 +18,11 @@ BESIDE = (WAL, JOURNAL)
 """What belongs to a database's content. ``-shm`` does not: it is made anew from the ``-wal``."""
 
 _WAL_HEADER = 32
+SMALLEST_WAL = _WAL_HEADER + 24 + 512
+"""A header, and a frame of the smallest page."""
 _TRIES = 400
+# A database of a gigabyte that is written all the while is not copied four hundred times.
+_COPIES = 40
 _PAUSE = 0.005
 # Two changes within one tick of the kernel's clock leave one time of the file.
 _TICK_NS = 20_000_000
@@ -46,11 +50,15 @@ def guarded(database: Path, copy: Callable[[str], _T]) -> dict[str, _T]:
     Raises ``FileNotFoundError`` where there is no database, ``Unreadable`` where no such moment comes, and whatever
     ``copy`` raises. A ``copy`` is called again for the same suffix after a moment that was none.
     """
+    copies = 0
     for attempt in range(_TRIES):
+        if copies == _COPIES:
+            break
         before = _moment(database)
         if not before.settled and attempt < _TRIES - 1:
             time.sleep(_PAUSE)
             continue
+        copies += 1
         made: dict[str, _T] = {"": copy("")}
         for suffix in BESIDE:
             try:

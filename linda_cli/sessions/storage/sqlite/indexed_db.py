@@ -9,7 +9,7 @@ from pathlib import Path
 
 from linda_cli.sessions.storage.damage import Damage, spelled
 from linda_cli.sessions.storage.files import Gone, names
-from linda_cli.sessions.storage.inspection import Inspection, Vouched, failed
+from linda_cli.sessions.storage.inspection import GrownTo, Inspection, Vouched, failed, unknown
 from linda_cli.sessions.storage.sqlite.database import opened_copy
 from linda_cli.sessions.storage.sqlite.files import WAL, regular_size
 from linda_cli.sessions.storage.sqlite.trust import is_vouched
@@ -17,10 +17,8 @@ from linda_cli.sessions.storage.sqlite.trust import is_vouched
 TABLES = ("indexed_db_metadata", "object_stores", "records")
 
 _DATABASE = re.compile(r"[A-Z2-7]{52}")
-_KNOWN = (
-    "signal-storage", "model-storage", "wawc", "wawc_db_enc", "fts-storage", "jobs-storage", "offd-storage",
-    "lru-media-storage-idb", "worker-storage",
-)  # fmt: skip
+_CORE = ("signal-storage", "model-storage", "wawc", "wawc_db_enc")
+_KNOWN = (*_CORE, "fts-storage", "jobs-storage", "offd-storage", "lru-media-storage-idb", "worker-storage")
 
 
 def file_name(name: str) -> str:
@@ -42,10 +40,21 @@ def databases(folder: Path) -> list[Path]:
     return sorted(found.values(), key=lambda path: (_size(path), path.name))
 
 
-def inspect(folder: Path, vouched: Vouched) -> Inspection:
-    """Every page of every database that no backup has vouched for."""
+def core_databases(folder: Path) -> list[Path]:
+    """The files of the databases without which there is no login, whether they are there or not."""
+    return [folder / file_name(name) for name in _CORE]
+
+
+def inspect(folder: Path, vouched: Vouched, grown_to: GrownTo = unknown) -> Inspection:
+    """Every page of every database that no backup has vouched for.
+
+    A database that is gone leaves no trace in the others: only a backup (``grown_to``) tells that it was there.
+    """
     try:
         found = databases(folder)
+        for lost in core_databases(folder):
+            if lost not in found and grown_to(lost) is not None:
+                raise Damage(f"{_called(lost)}its database was there when it was backed up, and is missing")
         if not found:
             return Inspection(False, f"{spelled(folder.name)} holds no database", absent=True)
         filled = False
