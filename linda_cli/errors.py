@@ -26,7 +26,9 @@ LindaError
 ├── BrowserFailed           the browser did not start, or died
 │   ├── BrowserMissing
 │   ├── BrowserSilent       it started and gave no sign of life
-│   └── BrowserTooOld       the profile was written by a newer one
+│   ├── BrowserTooOld       the profile was written by a newer one
+│   ├── UnknownFormat       the login is kept in a format that this linda does not know
+│   └── StoreUnreadable     the login's files cannot be read: a wrong owner, or a disk that fails
 ├── NotLinkedInTime         nobody scanned the code
 ├── LoggedOut               the device was unlinked, and linking is not possible here
 ├── Unreachable             WhatsApp Web did not become ready
@@ -155,6 +157,14 @@ class BrowserSilent(BrowserFailed):
 
 class BrowserTooOld(BrowserFailed):
     """The profile was written by a newer Chromium, which an older one must not open."""
+
+
+class UnknownFormat(BrowserFailed):
+    """The login is kept in a format that this linda does not know. It is not damaged, and nothing was moved."""
+
+
+class StoreUnreadable(BrowserFailed):
+    """The login's files cannot be read or written: a wrong owner, or a disk that fails. Nothing was moved."""
 
 
 class NotLinkedInTime(LindaError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import subprocess
@@ -69,12 +70,26 @@ def begin(binary: Path, arguments: Sequence[str], profile: Path, log: Path) -> S
 
 
 def _environment() -> dict[str, str]:
-    """Ours, but for a TMPDIR too long for Chromium: it keeps a socket there, whose path may have 107 bytes at most,
-    and aborts (signal 6) where it has more."""
+    """Ours, but for a TMPDIR that Chromium cannot use: it keeps a socket there, whose path may have 107 bytes at most,
+    and ends where it has more, or where the folder is missing or read-only."""
     environ = dict(os.environ)
-    if len(os.fsencode(environ.get("TMPDIR", ""))) > 60:
-        environ["TMPDIR"] = "/tmp"
+    named = environ.get("TMPDIR", "")
+    if len(os.fsencode(named)) > 60 or (named and not _can_be_written(named)):
+        fallback = next((one for one in ("/tmp", "/var/tmp", "/dev/shm") if _can_be_written(one)), "/tmp")
+        environ["TMPDIR"] = fallback
     return environ
+
+
+def _can_be_written(folder: str) -> bool:
+    """Whether a file can be made there. Root may write anywhere by its rights, and yet not to a read-only disk."""
+    try:
+        handle = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as problem:
+        # Some filesystems know no files without a name; the rights are asked then.
+        unnamed = problem.errno in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL)
+        return unnamed and os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
+    os.close(handle)
+    return True
 
 
 def await_port(

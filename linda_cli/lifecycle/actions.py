@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from linda_cli.browser import launch
 from linda_cli.browser.binaries import browser_version, find_browser, find_driver, remember_version
 from linda_cli.browser.flags import Wish, arguments
-from linda_cli.errors import BrowserFailed, Failed, HomeUnusable, InUse, LindaError
+from linda_cli.errors import BrowserFailed, BrowserTooOld, Failed, HomeUnusable, InUse, LindaError
 from linda_cli.lifecycle import decisions as do
 from linda_cli.lifecycle import observations as seen
 from linda_cli.lifecycle.browser_session import BrowserSession, Gone, PageEvent, bring_up, take_up
@@ -36,6 +36,8 @@ from linda_cli.sessions import checks, manifest
 from linda_cli.sessions.clock import iso, ms_of, now_ms
 from linda_cli.sessions.durable import make_folder
 from linda_cli.sessions.login import read_login
+from linda_cli.sessions.refusals import unknown_format
+from linda_cli.sessions.storage.formats import formats_of
 from linda_cli.sessions.store import Store
 from linda_cli.sessions.verdict import can_restore
 from linda_cli.whatsapp import actions as page_actions
@@ -395,8 +397,19 @@ class Actions:
             ready_noise=entry.get("noise") if isinstance(entry.get("noise"), str) else None,
             restore_count=int(str(entry.get("restoreCount") or 0)),
             checks=look.checks,
-            written_by=look.written_by,
+            refusal=self._refusal(number, look, verdict),
         )
+
+    @staticmethod
+    def _refusal(number: str, look: checks.Look, verdict: str) -> LindaError | None:
+        """Why no browser may be started on this profile: nothing is moved then, and no older backup is tried."""
+        if verdict == "too_new":
+            why = next(check.detail for check in look.checks if check.key == "browser")
+            return BrowserTooOld(
+                f"the profile of {number} is not for the installed browser: {why}",
+                "sudo apt-get install --only-upgrade chromium chromium-driver",
+            )
+        return unknown_format(f"the login of {number}", look) if verdict == "unknown_format" else None
 
     def _prepare(self, from_backup: bool) -> Outcome:
         number, store, held = self._known_number(), self._store, self.held
@@ -536,6 +549,7 @@ class Actions:
         find_driver()
         version = browser_version(binary, home.browser_facts)
         make_folder(held.profile)
+        self._store.await_readers(held.profile, stop=self._stopping)
         as_root = os.geteuid() == 0
         events: tuple[Told, ...] = ()
         if as_root and not held.root_said:
@@ -571,6 +585,7 @@ class Actions:
             headful=self._options.headful,
             as_root=os.geteuid() == 0,
             extra=self._options.browser_args,
+            formats=formats_of(profile),
         )
 
     def _is_up(self, session: BrowserSession) -> seen.BrowserUp:

@@ -90,8 +90,8 @@ def _next_step(know: Knowledge, now: float) -> tuple[Action, ...]:
         return (do.Tell("checked", {"verdict": facts.verdict, "checks": facts.checks}),)
     if facts.running and not restoration.browser_tried:
         return (do.Tell("restoring", {"rung": "browser", "backup": None}), do.Attach())
-    if facts.verdict in ("too_new", "unknown_format"):
-        return _give_up(know, _too_new(know))
+    if facts.refusal is not None:
+        return _give_up(know, facts.refusal)
     if restoration.suspicion is not None:
         return _confirm_logout(know, now)
     if facts.can_restore and not restoration.profile_tried:
@@ -100,20 +100,6 @@ def _next_step(know: Knowledge, now: float) -> tuple[Action, ...]:
         # Damage is read twice before anything follows from it.
         return (do.Inspect(),)
     return _next_backup(know, now)
-
-
-def _too_new(know: Knowledge) -> BrowserTooOld:
-    facts = know.disk
-    by = facts.written_by if facts is not None else None
-    if facts is not None and facts.verdict == "unknown_format":
-        return BrowserTooOld(
-            f"the profile of {know.number} is stored in a format that this linda does not know",
-            "pip install --upgrade linda-cli",
-        )
-    return BrowserTooOld(
-        f"the profile of {know.number} was written by Chromium {by}, newer than the installed one",
-        "sudo apt-get install --only-upgrade chromium chromium-driver",
-    )
 
 
 def _confirm_logout(know: Knowledge, now: float) -> tuple[Action, ...]:

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from linda_cli.browser.binaries import find_browser, find_driver
+from linda_cli.browser.features import Features, refuse_dropping
 from linda_cli.errors import LindaError, Misused
 from linda_cli.lifecycle import decisions as do
 from linda_cli.lifecycle import observations as seen
@@ -31,6 +32,7 @@ from linda_cli.lifecycle.knowledge import Knowledge
 from linda_cli.lifecycle.observations import Observation
 from linda_cli.lifecycle.options import Options
 from linda_cli.sessions import story_log
+from linda_cli.sessions.storage.formats import formats_of
 from linda_cli.sessions.store import Store
 from linda_cli.whatsapp.selectors import load
 
@@ -147,6 +149,9 @@ class Run:
         # Before anything is moved: without a browser no restore step can hold.
         find_browser()
         find_driver()
+        if self.number is not None:
+            # Before anything is moved: with these features the browser would drop a store that is there.
+            refuse_dropping(Features.of(self.options.browser_args), formats_of(store.profile(self.number)))
         home.make()
         for line in orphans.end_dead_linkings(store):
             self.tell("repaired", what=line)

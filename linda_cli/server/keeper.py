@@ -21,7 +21,8 @@ MakeRun = Callable[[str, OnEvent, str | None], Run]
 
 _FINAL = (
     errors.LoggedOut, errors.ProfileDamaged, errors.BackupUnusable, errors.NotLinkedInTime, errors.PasskeyRequired,
-    errors.OtherAccount, errors.Misused, errors.NotFound, errors.BrowserTooOld,
+    errors.OtherAccount, errors.Misused, errors.NotFound, errors.BrowserTooOld, errors.UnknownFormat,
+    errors.StoreUnreadable,
 )  # fmt: skip
 """What trying again does not mend: a person must do something first."""
 

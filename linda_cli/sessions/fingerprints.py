@@ -12,13 +12,14 @@ import json
 import os
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from linda_cli.sessions.durable import hash_file, write_whole
 from linda_cli.sessions.home import Home
 from linda_cli.sessions.login_files import Entry, login_files, never_changes, stat_key
 from linda_cli.sessions.state import read_json
+from linda_cli.sessions.storage.inspection import Vouched
 
 _Key = tuple[int, int, int]
 
@@ -56,9 +57,27 @@ def remember(home: Home, number: str, profile: Path, entries: Sequence[Entry]) -
         return
 
 
-def vouched(home: Home, number: str, profile: Path) -> frozenset[_Key]:
-    """(inode, size, mtime ns) of the tables that a backup has read block by block."""
-    return frozenset(key for path, (key, _) in _remembered(home, number).items() if never_changes(path))
+def unchanged(home: Home, number: str) -> Callable[[Path, str], str | None]:
+    """Gives the SHA-256 of a profile's table or blob that is what it was when it was last read, else None."""
+    memory = _remembered(home, number)
+
+    def known(source: Path, path: str) -> str | None:
+        told = memory.get(path)
+        return told[1] if told is not None and never_changes(path) and told[0] == stat_key(source) else None
+
+    return known
+
+
+def vouching(home: Home, number: str, profile: Path) -> Vouched:
+    """Says of a table, or of a file of a SQLite database, that a backup has read all of it and it is still the same."""
+    memory = _remembered(home, number)
+
+    def vouched(path: Path, _: os.stat_result) -> bool:
+        name = path.relative_to(profile).as_posix()
+        known = memory.get(name)
+        return known is not None and known[0] == _key(profile, name)
+
+    return vouched
 
 
 def _key(profile: Path, path: str) -> _Key | None:

@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -149,13 +149,13 @@ class State:
         self._write_forgotten(number, Forgotten(moment, reason, condemned))
         self.save(number, linkAfter=moment, isLinked=False, lastState=reason)
 
-    def welcome(self, number: str, *, pardon: str | None = None) -> None:
+    def welcome(self, number: str, *, pardon: Collection[str] = ()) -> None:
         """Logins of any age may come back again: the session was ready, or a person asked for a restore.
 
-        ``pardon`` takes one login off the condemned, because a person named it.
+        ``pardon`` takes a login, by any of its digests, off the condemned, because a person named it.
         """
         before = self._forgotten_file(number)
-        condemned = tuple(login for login in before.condemned if login != pardon)
+        condemned = tuple(login for login in before.condemned if login not in pardon)
         if condemned:
             if before.link_after or condemned != before.condemned:
                 self._write_forgotten(number, Forgotten(None, None, condemned))

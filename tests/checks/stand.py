@@ -24,7 +24,18 @@ from pathlib import Path
 from queue import Empty, Queue
 from urllib.parse import urlsplit
 
+from linda_cli.browser.features import Features, merged
+from linda_cli.sessions.storage.formats import formats_of
+
 NUMBER = "971505760056"
+NO_TRIAL = Features()
+SQLITE_TRIAL = Features(
+    (
+        "IdbSqliteOnDiskRollout:stage/UseSqliteForNewStores",
+        "DomStorageSqliteNewDatabases:DomStorageSqliteNewDatabasesStage/UseSqliteForNewDatabases",
+    )
+)
+"""What makes a new profile keep both stores in SQLite."""
 CHROMIUM = os.environ.get("LINDA_CHROME") or shutil.which("chromium") or "chromium"
 
 PAGE = r"""<!doctype html><meta charset=utf-8><title>stand</title><script>
@@ -189,8 +200,14 @@ class Stand:
         self.server.shutdown()
         self.server.server_close()
 
-    def visit(self, profile: Path, query: str = "", *, kill: bool = False, patience: float = 12) -> Told:
-        """Start Chromium on ``profile``, wait for what the page tells, and close it (or kill it)."""
+    def visit(
+        self, profile: Path, query: str = "", *, kill: bool = False, patience: float = 12, trial: Features = NO_TRIAL
+    ) -> Told:
+        """Start Chromium on ``profile``, wait for what the page tells, and close it (or kill it).
+
+        It gets the features that linda would give it for what lies there; ``trial``: others besides, as a field trial
+        or a person has them.
+        """
         with self._lock:
             self._count += 1
             run = str(self._count)
@@ -206,6 +223,7 @@ class Stand:
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
+            *merged(Features(), trial, formats_of(profile)).arguments(),
             f"--host-resolver-rules={ours}, MAP * ~NOTFOUND",
             "--ignore-certificate-errors",
             *(["--no-sandbox"] if os.geteuid() == 0 else []),
