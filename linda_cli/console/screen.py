@@ -9,7 +9,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from linda_cli.console import Console, clean, put, qr
+from linda_cli.console import Console, clean, output, put, qr
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Screen:
         while True:
             time.sleep(1)
             with self._lock:
-                if not self._drawn or self._code is None:
+                if not self._drawn or self._code is None or output.begin().is_behind(output.descriptor(sys.stderr)):
                     continue
                 if _size() != self._size:
                     put(sys.stderr, self._erased() + self._redrawn())
