@@ -31,12 +31,12 @@ from linda_cli.lifecycle.observations import Observation, ProfileFacts
 from linda_cli.lifecycle.options import Options
 from linda_cli.lifecycle.repair import drop_service_worker, repair
 from linda_cli.lifecycle.saving import Outcome, Saver, Told
-from linda_cli.lifecycle.state_writer import StateWriter
 from linda_cli.sessions import checks, manifest
 from linda_cli.sessions.clock import iso, ms_of, now_ms
 from linda_cli.sessions.durable import make_folder
 from linda_cli.sessions.login import read_login
 from linda_cli.sessions.refusals import unknown_format
+from linda_cli.sessions.state_keeper import StateKeeper
 from linda_cli.sessions.storage.formats import formats_of
 from linda_cli.sessions.store import Store
 from linda_cli.sessions.verdict import can_restore
@@ -107,8 +107,16 @@ class Actions:
         self._stopping = stopping
         self._lanes: dict[Lane, queue.SimpleQueue[Action | None]] = {}
         self._threads: list[threading.Thread] = []
-        self.state = StateWriter(store, lambda line: put(seen.Remark(line, at=time.monotonic())))
+        self.state = StateKeeper(store.state, self._state_said)
         self.saver = Saver(store, options, self.held, number)
+
+    def _state_said(self, problem: LindaError | None) -> None:
+        line = (
+            f"what is known of the session could not be written: {problem.message}; it is tried again"
+            if problem is not None
+            else "what is known of the session is written again"
+        )
+        self._put(seen.Remark(line, at=time.monotonic()))
 
     # -- beginning and ending
 
@@ -221,29 +229,24 @@ class Actions:
         held.login = login or held.login
         moment = iso(now_ms())
 
-        def change(entry: dict[str, Any]) -> None:
-            entry.update(isLinked=True, lastState="ready", lastReady=moment, linkAfter=None)
-            if login is not None:
-                entry.update(login=login, noise=noise)
-            if not restored:
-                entry.update(authMethod=source, linkedAt=moment)
-            elif first:
-                entry["restoreCount"] = int(str(entry.get("restoreCount") or 0)) + 1
-                entry["lastRestored"] = moment
-
         entry = self._store.state.entry(number)
-        change(entry)
-        self.state.change(number, change)
-        # Only after that, so that a kill between the two leaves what must not come back forgotten rather than the new
-        # login.
-        self.state.then(lambda: self._store.state.welcome(number))
+        count = int(str(entry.get("restoreCount") or 0))
+        fields: dict[str, Any] = {"isLinked": True, "lastState": "ready", "lastReady": moment, "linkAfter": None}
+        if login is not None:
+            fields.update(login=login, noise=noise)
+        if not restored:
+            fields.update(authMethod=source, linkedAt=moment)
+        elif first:
+            count += 1
+            fields.update(restoreCount=count, lastRestored=moment)
+        self.state.save(number, **fields)
         self.state.flush(_MOMENT)
         self._tell(
             "ready",
             {
                 "source": source,
                 "isRestored": restored,
-                "restoreCount": entry["restoreCount"],
+                "restoreCount": count,
                 "number": number,
                 "debuggerAddress": held.session.address,
             },

@@ -81,6 +81,8 @@ class Saver:
                 held.session.prove_driver()
             except BrowserFailed as problem:
                 return Outcome(SaveResult(False, problem.message))
+        # Only now, so that a kill between ready and this leaves what must not come back forgotten.
+        self.store.state.welcome(number)
         digest = on_disk.digest if on_disk is not None else held.login
         held.login = digest
         events: list[Told] = []
