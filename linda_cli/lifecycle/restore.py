@@ -35,6 +35,7 @@ from linda_cli.lifecycle.page import (
     reconnected,
     waiting_told,
 )
+from linda_cli.lifecycle.proofs import VANISHED_AFTER
 from linda_cli.lifecycle.waiting import KNOWING, waiting_for
 from linda_cli.whatsapp.status import PageStatus
 
@@ -92,7 +93,7 @@ def _next_step(know: Knowledge, now: float) -> tuple[Action, ...]:
         return (do.Tell("restoring", {"rung": "browser", "backup": None}), do.Attach())
     if facts.verdict in ("too_new", "unknown_format"):
         return _give_up(know, _too_new(know))
-    if restoration.suspicion is not None:
+    if restoration.suspicion is not None and not _holds_another_login(know):
         return _confirm_logout(know, now)
     if facts.can_restore and not restoration.profile_tried:
         return (do.PrepareProfile(),)
@@ -100,6 +101,18 @@ def _next_step(know: Knowledge, now: float) -> tuple[Action, ...]:
         # Damage is read twice before anything follows from it.
         return (do.Inspect(),)
     return _next_backup(know, now)
+
+
+def _holds_another_login(know: Knowledge) -> bool:
+    """A login was linked in this profile after the one that is suspected to be unlinked: it is not in its way."""
+    facts, suspicion = know.disk, know.restoration.suspicion
+    return (
+        facts is not None
+        and suspicion is not None
+        and facts.can_restore
+        and facts.login not in (None, suspicion.login)
+        and not know.restoration.profile_tried
+    )
 
 
 def _too_new(know: Knowledge) -> BrowserTooOld:
@@ -409,6 +422,8 @@ def _overdue(know: Knowledge, now: float, _: float) -> tuple[Action, ...]:
     """The time to ready is over, or half of it is and another browser may see more."""
     attempt, options = know.restoration.attempt, know.options
     assert attempt is not None
+    if _about_to_tell(know, now):
+        return _wait(know, now)
     if now >= know.restoration.began + options.timeout:
         return _not_ready(know, now)
     unproven = know.status in (
@@ -423,6 +438,13 @@ def _overdue(know: Knowledge, now: float, _: float) -> tuple[Action, ...]:
     if know.status is PageStatus.GONE and not know.is_busy(Lane.BROWSER):
         return (*_step_failed(know, Failure("other", "the page crashed")), do.CloseBrowser())
     return _wait(know, now)
+
+
+def _about_to_tell(know: Knowledge, now: float) -> bool:
+    """The second look that confirms a failure shows it already, for less long than the proof needs: another browser
+    would begin that anew, and the end of a short ``--timeout`` would leave it open for ever."""
+    attempt, since = know.restoration.attempt, know.page.unpaired_since
+    return attempt is not None and attempt.confirms is not None and since is not None and now - since < VANISHED_AFTER
 
 
 def _not_ready(know: Knowledge, now: float) -> tuple[Action, ...]:

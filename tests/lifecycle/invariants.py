@@ -8,7 +8,7 @@ go on (``AFTERWARDS``).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 
 from linda_cli.lifecycle import decisions as do
@@ -16,11 +16,9 @@ from linda_cli.lifecycle import observations as seen
 from linda_cli.lifecycle.decisions import Action, Lane, Target
 from linda_cli.lifecycle.knowledge import Knowledge, Phase
 from linda_cli.lifecycle.observations import Observation
-from linda_cli.whatsapp.status import PageStatus
 from tests.lifecycle import page_model
-from tests.lifecycle.model_world import Profile, World
-from tests.lifecycle.page_model import noise_of
-from tests.lifecycle.simulation import LONGEST_WAIT, Checks, Simulation
+from tests.lifecycle.model_world import Profile
+from tests.lifecycle.simulation import Checks, Simulation
 
 LOGOUT_TOLD_WITHIN = 90.0
 STOPS_WITHIN = 15.0
@@ -89,11 +87,13 @@ def nothing_is_pressed_that_is_not_meant(sim: Simulation, action: Action) -> str
     if not isinstance(action, do.Press) or action.target not in (Target.COMPUTER, Target.WINDOW):
         return None
     lies = sim.world.lies
-    if lies.dialog:
+    reading = sim.world.reading(sim.now)
+    if reading is not None and reading.popups > 1:
         return "another dialog is there"
     if action.target is Target.COMPUTER:
         return None if lies.conflict and sim.know.options.takeover else "it is not open on another computer"
-    return None if lies.other_tab and not lies.conflict else "it is not open in another window"
+    locked = lies.other_tab and sim.world.page is not None and sim.world.page.login is not None
+    return None if locked else "it is not open in another window"
 
 
 # -- 4: whose evidence
@@ -126,7 +126,8 @@ def evidence_of_another_browser_or_document_counts_for_nothing(sim: Simulation, 
             if know.after(replace(observation, reading=older)) != know:
                 return "a reading of an earlier document changed something"
     if isinstance(observation, seen.BrowserGone) and know.up:
-        if know.after(replace(observation, browser=observation.browser - 1)) != know:
+        earlier = replace(observation, browser=observation.browser - 1)
+        if know.after(earlier) != know:
             return "the end of an earlier browser changed something"
     if isinstance(observation, seen.Begun) and isinstance(observation.action, (do.Launch, do.Attach)):
         page = know.after(observation).page
@@ -198,13 +199,14 @@ def nothing_is_disturbed_while_the_network_is_away(sim: Simulation, action: Acti
         return None
     if isinstance(action, _DISTURBS):
         return f"away for {sim.now - since:.0f} s"
-    if isinstance(action, do.BeginOutage):
+    if sim.know.after(seen.Done(action, at=sim.now)).retries > sim.know.retries:
         return "the back-off grows"
     return None
 
 
 def _logout_is_proven(sim: Simulation) -> bool:
-    return sim.know.restoration.logout is not None or (sim.world.page is not None and sim.world.page.address is not None)
+    page = sim.world.page
+    return sim.know.restoration.logout is not None or (page is not None and page.address is not None)
 
 
 def _code_is_told(sim: Simulation) -> bool:

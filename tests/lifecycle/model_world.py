@@ -425,7 +425,8 @@ class World:
         )
 
     def _prepare(self) -> seen.Prepared:
-        assert self.profile is not None
+        if self.profile is None:
+            raise Failed("there is no profile", "linda info")
         self.prepared = True
         same = [one.name for one in self.backups if one.profile.bytes == self.profile.bytes]
         if not same and self.profile.login is not None and not self.profile.damaged:
@@ -433,8 +434,7 @@ class World:
         return seen.Prepared(self.profile.bytes, same[0] if same else None)
 
     def _back_up(self, *, verified: bool) -> str:
-        assert self.profile is not None
-        if self.profile.login is None:
+        if self.profile is None or self.profile.login is None:
             raise Failed("there is no login in it", "linda info")
         for one in self.backups:
             if one.profile.bytes == self.profile.bytes:

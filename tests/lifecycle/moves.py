@@ -1,4 +1,4 @@
-"""What nature, the page and people may do at any moment: the alphabet of the walk. Each says whether it could be done."""
+"""What nature, the page and people may do at any moment: the alphabet of the walk. Each says whether it could be."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def dialog(sim: Simulation) -> bool:
 
 def opened_on_another_computer(sim: Simulation) -> bool:
     """The page says CONFLICT, or that is over."""
-    if not _page(sim):
+    if not _page(sim) or sim.world.lies.other_tab:
         return False
     sim.world.lies = replace(sim.world.lies, conflict=not sim.world.lies.conflict)
     return True
@@ -189,7 +189,7 @@ def opened_on_another_computer(sim: Simulation) -> bool:
 
 def opened_in_another_tab(sim: Simulation) -> bool:
     """A second tab of this browser takes the page's lock, or is closed."""
-    if not _page(sim):
+    if not _page(sim) or sim.world.lies.conflict:
         return False
     sim.world.lies = replace(sim.world.lies, other_tab=not sim.world.lies.other_tab)
     return True
@@ -280,7 +280,7 @@ def _unlinked(sim: Simulation, how: str) -> bool:
     login = world.profile.login if world.profile is not None else None
     if world.unlinked_at is not None or login is None or login not in world.linked:
         return False
-    world.linked -= {login}
+    world.linked -= {login, "own", "moved"} if login in ("own", "moved") else {login}
     world.unlinked_at, world.how = sim.now, how
     return True
 
@@ -326,9 +326,10 @@ def number_changes(sim: Simulation) -> bool:
     world = sim.world
     if not _page(sim) or world.page is None or world.page.login != "own" or world.profile is None:
         return False
-    if "own" not in world.linked:
+    if "own" not in world.linked or not world.is_ready(sim.now):
         return False
-    world.linked = world.linked - {"own"} | {"moved"}
+    # The device's own key is what the server knows: a copy from before the change logs in, too.
+    world.linked |= {"moved"}
     world.page = replace(world.page, login="moved")
     world.profile = replace(world.profile, login="moved", bytes=world.new_bytes("moved"))
     return True
@@ -349,7 +350,6 @@ MOVES: tuple[Move, ...] = (
     past,
     before,
     half_a_minute,
-    two_minutes,
     network_goes,
     network_returns,
     keys_get_other_names,

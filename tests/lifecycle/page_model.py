@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from linda_cli.whatsapp import status
 from linda_cli.whatsapp.selectors import load
@@ -95,7 +95,7 @@ def noise_of(login: str) -> str:
     return "own" if login == "moved" else login
 
 
-@lru_cache(maxsize=None)
+@cache
 def digest(noise: str) -> str:
     """As the reader names it."""
     return hashlib.sha256(noise.encode()).hexdigest()
@@ -206,7 +206,6 @@ def _facts(page: Page, lies: Lies, truth: Truth, now: float) -> Facts:
         f"https://web.whatsapp.com/{query}",
         databases=() if page.wiped or page.login is None else ("signal-storage",),
         arrived_with=page.address,
-        popups=int(lies.dialog) + int(lies.conflict or lies.other_tab),
         other_tabs=int(lies.other_tab),
         error="the observer threw" if lies.unobserved else None,
     )
@@ -216,6 +215,9 @@ def _facts(page: Page, lies: Lies, truth: Truth, now: float) -> Facts:
     if now < lies.unreadable_until:
         facts = replace(facts, wid=None, noise=None)
     facts = _screen(page, lies, truth, now, facts, there=there)
+    # The popup of another window or computer is about a login; "Log out?" and its like lie over chats or a code.
+    elsewhere = page.login is not None and (lies.conflict or lies.other_tab) and not facts.loading and facts.ref is None
+    facts = replace(facts, popups=int(lies.dialog and (facts.pane or facts.ref is not None)) + int(elsewhere))
     if now < lies.blind_until:
         facts = replace(facts, socket=None, mode=None)
     return facts
@@ -240,6 +242,8 @@ def _screen(page: Page, lies: Lies, truth: Truth, now: float, facts: Facts, *, t
     if lies.other_tab:
         return replace(facts, socket="OPENING")
     if now < page.synced_at:
+        if not truth.network and now >= truth.network_at + SOCKET_NOTICES:
+            return replace(facts, loading=True, socket="OPENING", mode="SYNCING")
         return replace(facts, socket="CONNECTED", mode="SYNCING", percent=int((page.synced_at - now) // 5))
     if lies.locked:
         return replace(facts, socket="CONNECTED", mode="MAIN")

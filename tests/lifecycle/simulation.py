@@ -47,7 +47,20 @@ class Checks:
 class Simulation:
     """A run, its world and the time."""
 
-    __slots__ = ("actions", "checks", "done", "error", "know", "now", "over", "stopped_at", "told", "until", "way", "world")
+    __slots__ = (
+        "actions",
+        "checks",
+        "done",
+        "error",
+        "know",
+        "now",
+        "over",
+        "stopped_at",
+        "told",
+        "until",
+        "way",
+        "world",
+    )
 
     def __init__(self, world: World, options: Options, checks: Checks, *, number: str | None) -> None:
         self.world = world

@@ -12,11 +12,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from linda_cli.lifecycle.knowledge import Knowledge
-from linda_cli.lifecycle.options import Options
 from linda_cli.whatsapp.status import PageReading
 from tests.lifecycle import moves
 from tests.lifecycle.moves import Move
@@ -44,7 +43,7 @@ def _class_of(moment: float, now: float) -> float:
     return round(age, 1) if abs(age) <= FINE else float(round(age))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _fields(kind: type) -> tuple[tuple[str, bool], ...]:
     return tuple(
         (one.name, one.name.endswith(_MOMENTS)) for one in dataclasses.fields(kind) if one.name not in _LEFT_OUT
@@ -202,8 +201,3 @@ def _closed(counts: Counts, met: set[int], began: float) -> Counts:
     counts.states = len(met)
     counts.seconds = time.monotonic() - began
     return counts
-
-
-def options_of(sim: Simulation) -> Options:
-    """What the run was asked."""
-    return sim.know.options
