@@ -293,9 +293,9 @@ class Knowledge:
                 if document <= self.page.document:
                     return self
                 page = self.page.new_document(document, at, ours=self.reloading)
-                return replace(self, page=page, reloading=False)._outage_tracked(at)
+                return replace(self, page=page, reloading=False)._outage_tracked(at)._person_tracked(at)
             case seen.BrowserGone(browser=browser, reason=reason) if browser == self.browser_id and self.up:
-                return self._browser_gone(reason, at)._outage_tracked(at)
+                return self._browser_gone(reason, at)._outage_tracked(at)._person_tracked(at)
             case seen.NetworkSeen():
                 return self._network_seen(observation, at)
             case seen.StopAsked():
@@ -339,7 +339,7 @@ class Knowledge:
         """The timeout of a linking is paused while a person is waited for."""
         if self.phase is not Phase.LINK or self.linking.authenticated:
             return self
-        reading, linking = self.page.reading, self.linking
+        reading, linking = self.page.reading if self.up else None, self.linking
         if reading is not None and reading.code_on_show:
             held = linking if linking.held_since is not None else replace(linking, held_since=at)
             return replace(self, linking=held)
@@ -484,8 +484,8 @@ class Knowledge:
                 return self._inspected(result)
             case do.PrepareProfile(), seen.Prepared():
                 return self._prepared(result, at)
-            case do.FindBackup(), seen.FoundBackup():
-                return self._found(result)
+            case do.FindBackup(verified_of=login), seen.FoundBackup():
+                return self._found(result, of_one_login=login is not None)
             case do.RestoreBackup(name=name), seen.PutInPlace():
                 return self._restored(name, result, at)
             case do.PutBack(), _:
@@ -708,8 +708,11 @@ class Knowledge:
             attempt = replace(attempt, prepared=True)
         return replace(self, restoration=replace(restoration, attempt=attempt))
 
-    def _found(self, result: seen.FoundBackup) -> Knowledge:
+    def _found(self, result: seen.FoundBackup, *, of_one_login: bool) -> Knowledge:
         restoration = self.restoration
+        if of_one_login and result.name is None:
+            # Nothing can confirm the logout. What else there is to restore has not been looked at.
+            return replace(self, restoration=replace(restoration, found=None, suspicion=None))
         return replace(
             self,
             restoration=replace(
@@ -718,7 +721,6 @@ class Knowledge:
                 exhausted=result.name is None,
                 tried=restoration.tried | {name for name, _ in result.passed_over},
                 bad_backups=restoration.bad_backups + result.bad,
-                suspicion=restoration.suspicion if result.name is not None else None,
             ),
         )
 
@@ -817,6 +819,8 @@ class Knowledge:
             return self
         if kind == "unsupported":
             attempt = replace(attempt, needs="worker")
+        elif kind == "vanished again":
+            attempt = replace(attempt, needs="verify")
         else:
             attempt = replace(attempt, needs="copy", confirms=kind, launches=0, deaths=0, prepared=False)
         return replace(self, restoration=replace(self.restoration, attempt=attempt))
@@ -835,7 +839,8 @@ class Knowledge:
                 reloads=0,
                 via=attempt.step.value if attempt is not None else "profile",
             ),
-            retries=self.retries + 1,
+            # What failed because the network is away says nothing of how often it is worth trying.
+            retries=self.retries + (self.network.up is not False),
         )
 
     def _arrived(self, action: do.Arrive, at: float) -> Knowledge:

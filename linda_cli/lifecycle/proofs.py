@@ -219,6 +219,11 @@ def _neither_connected_nor_conflict(know: Knowledge, _: float) -> bool:
     return reading is not None and reading.socket not in (None, "CONNECTED", "CONFLICT") and reading.mode != "CONFLICT"
 
 
+def _no_code(know: Knowledge, _: float) -> bool:
+    reading = _reading(know)
+    return reading is not None and not reading.code_on_show
+
+
 def _other_tab(know: Knowledge, _: float) -> bool:
     reading = _reading(know)
     return reading is not None and reading.other_tabs > 0
@@ -235,6 +240,7 @@ PRESS_WINDOW = Proof(
     (
         _POPUP,
         Clause("there is no pane", _no_pane),
+        Clause("no code is on show", _no_code),
         Clause("the page is neither connected nor in conflict", _neither_connected_nor_conflict),
         Clause("this browser has another tab of the origin", _other_tab),
     ),

@@ -35,6 +35,7 @@ from linda_cli.lifecycle.page import (
     reconnected,
     waiting_told,
 )
+from linda_cli.lifecycle.proofs import VANISHED_AFTER
 from linda_cli.lifecycle.waiting import KNOWING, waiting_for
 from linda_cli.whatsapp.status import PageStatus
 
@@ -92,7 +93,7 @@ def _next_step(know: Knowledge, now: float) -> tuple[Action, ...]:
         return (do.Tell("restoring", {"rung": "browser", "backup": None}), do.Attach())
     if facts.refusal is not None:
         return _give_up(know, facts.refusal)
-    if restoration.suspicion is not None:
+    if restoration.suspicion is not None and not _holds_another_login(know):
         return _confirm_logout(know, now)
     if facts.can_restore and not restoration.profile_tried:
         return (do.PrepareProfile(),)
@@ -100,6 +101,18 @@ def _next_step(know: Knowledge, now: float) -> tuple[Action, ...]:
         # Damage is read twice before anything follows from it.
         return (do.Inspect(),)
     return _next_backup(know, now)
+
+
+def _holds_another_login(know: Knowledge) -> bool:
+    """A login was linked in this profile after the one that is suspected to be unlinked: it is not in its way."""
+    facts, suspicion = know.disk, know.restoration.suspicion
+    return (
+        facts is not None
+        and suspicion is not None
+        and facts.can_restore
+        and facts.login not in (None, suspicion.login)
+        and not know.restoration.profile_tried
+    )
 
 
 def _confirm_logout(know: Knowledge, now: float) -> tuple[Action, ...]:
@@ -250,6 +263,15 @@ def _start(know: Knowledge, now: float) -> tuple[Action, ...]:
     """Have a browser on what is in place, as often as that may help."""
     restoration, attempt = know.restoration, know.restoration.attempt
     assert attempt is not None
+    if attempt.confirms == "vanished" and attempt.needs is not None:
+        # Only what the disk has lost as well has vanished; else the browser has opened something else.
+        if know.disk is None:
+            return (do.Inspect(),)
+        if know.disk.login is not None:
+            return _step_failed(know, Failure("other", "the browser did not open the login that is on disk"))
+    if attempt.needs == "verify":
+        assert attempt.fingerprint is not None
+        return (*_step_failed(know, Failure("vanished", proofs.VANISHED.name)), do.RecordRejection(attempt.fingerprint))
     if attempt.needs == "copy":
         assert attempt.copy is not None
         return (do.RestoreBackup(attempt.copy, "a second look at the same bytes"),)
@@ -343,6 +365,8 @@ def _failed(know: Knowledge, failure: Failure) -> tuple[Action, ...]:
             do.BeginRestoration(failure.reason, suspicion),
         )
     if failure.kind in ("client_fatal", "vanished") and attempt.step is not Step.BROWSER:
+        if attempt.confirms == failure.kind == "vanished":
+            return (do.CloseBrowser(), do.SecondLook("vanished again"))
         if attempt.confirms == failure.kind and attempt.fingerprint is not None:
             return (
                 *_step_failed(know, failure),
@@ -395,6 +419,8 @@ def _overdue(know: Knowledge, now: float, _: float) -> tuple[Action, ...]:
     """The time to ready is over, or half of it is and another browser may see more."""
     attempt, options = know.restoration.attempt, know.options
     assert attempt is not None
+    if _about_to_tell(know, now):
+        return _wait(know, now)
     if now >= know.restoration.began + options.timeout:
         return _not_ready(know, now)
     unproven = know.status in (
@@ -409,6 +435,13 @@ def _overdue(know: Knowledge, now: float, _: float) -> tuple[Action, ...]:
     if know.status is PageStatus.GONE and not know.is_busy(Lane.BROWSER):
         return (*_step_failed(know, Failure("other", "the page crashed")), do.CloseBrowser())
     return _wait(know, now)
+
+
+def _about_to_tell(know: Knowledge, now: float) -> bool:
+    """The second look that confirms a failure shows it already, for less long than the proof needs: another browser
+    would begin that anew, and the end of a short ``--timeout`` would leave it open for ever."""
+    attempt, since = know.restoration.attempt, know.page.unpaired_since
+    return attempt is not None and attempt.confirms is not None and since is not None and now - since < VANISHED_AFTER
 
 
 def _not_ready(know: Knowledge, now: float) -> tuple[Action, ...]:

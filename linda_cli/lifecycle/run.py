@@ -17,11 +17,12 @@ import random
 import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from linda_cli.browser.binaries import find_browser, find_driver
 from linda_cli.browser.features import Features, refuse_dropping
-from linda_cli.errors import LindaError, Misused
+from linda_cli.errors import HomeUnusable, LindaError, Misused
 from linda_cli.lifecycle import decisions as do
 from linda_cli.lifecycle import observations as seen
 from linda_cli.lifecycle import orphans
@@ -146,6 +147,7 @@ class Run:
             raise Misused(
                 "a pairing code is made for a number, and none was named", "linda start 971505760056 --link-with code"
             )
+        _require_utf8(home.root, home.sessions)
         # Before anything is moved: without a browser no restore step can hold.
         find_browser()
         find_driver()
@@ -225,3 +227,18 @@ class Run:
 
     def _bot_code(self) -> int | None:
         return self.bot.ended if self.bot is not None else None
+
+
+def _require_utf8(*folders: Path) -> None:
+    """Chromium keeps no login in a folder whose path is not UTF-8: it starts, and opens another one.
+
+    Raises ``HomeUnusable``.
+    """
+    for folder in folders:
+        try:
+            str(folder.absolute()).encode("utf-8")
+        except UnicodeEncodeError as problem:
+            raise HomeUnusable(
+                f"the path {str(folder)!a} is not UTF-8, and Chromium cannot keep a login there",
+                "linda --home ~/linda start",
+            ) from problem

@@ -20,7 +20,7 @@ from linda_cli.lifecycle.page import (
     stale_address,
     waiting_told,
 )
-from linda_cli.lifecycle.waiting import makes_progress
+from linda_cli.lifecycle.waiting import PROGRESS, makes_progress
 from linda_cli.whatsapp.status import PageStatus
 
 SAVE_DELAY = 15.0
@@ -259,9 +259,11 @@ def reload_at(know: Knowledge) -> float | None:
     if know.status is PageStatus.OFFLINE:
         pauses.append(max(outage.since, page.document_at) + pace.own_recovery)
     if returned is not None and returned > outage.since and outage.reloads == 0:
-        return returned + AFTER_RETURN
+        # A page that has begun to sync since then is on its way.
+        on_its_way = makes_progress_still(know) and page.progress_at > returned
+        return page.progress_at + PROGRESS if on_its_way else returned + AFTER_RETURN
     if makes_progress_still(know):
-        pauses.append(page.progress_at + 60.0)
+        pauses.append(page.progress_at + PROGRESS)
     return max(pauses)
 
 

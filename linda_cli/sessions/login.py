@@ -71,7 +71,7 @@ def read_login(profile: Path) -> Login | None:
 def read_keys(profile: Path) -> Keys:
     """What localStorage has for the origin; raises ``Damage`` where it is not sound enough to tell."""
     found = _keys(local_storage.read(profile))
-    if found.wid or found.noise:
+    if found.wid and found.noise:
         return found
     return _keys(local_storage.read(profile, others=True))
 
@@ -91,7 +91,7 @@ def salvage_keys(profile: Path) -> Keys:
 def _keys(found: local_storage.Stored) -> Keys:
     wid, noise = found.texts.get(WID_KEY), found.texts.get(NOISE_KEY)
     login = _login(wid, noise, SANDBOX_KEY in found.texts) if wid and noise else None
-    others = found.others and not wid and not noise
+    others = found.others and not (wid and noise)
     return Keys(bool(wid), bool(noise), found.anything, login, others)
 
 
