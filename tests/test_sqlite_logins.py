@@ -162,6 +162,21 @@ def test_features_that_would_drop_it_are_exit_2_and_nothing_is_moved(
     comes_back(world)
 
 
+def test_a_trial_that_begins_between_two_starts_moves_nothing(linked: World, tmp_path: Path) -> None:
+    """A wrapper's features stand before linda's, as a trial's do: of two switches Chromium takes the last."""
+    wrapper = tmp_path / "chromium-in-a-trial"
+    moving = "DomStorageSqliteMigration:DomStorageSqliteMigrationInactivityTimeoutParam/1s,IdbSqliteBackingStore"
+    wrapper.write_text(f'#!/bin/sh\nexec chromium --enable-features={moving},DomStorageSqlite "$@"\n')
+    wrapper.chmod(0o755)
+    with linked.linda.start(NUMBER, "--no-link", LINDA_CHROME=str(wrapper)) as run:
+        run.wait_for("saved")
+        time.sleep(3)
+        assert run.stop() == 0
+    assert run.wait_for("ready")["source"] == "profile"
+    assert formats_of(linked.profile) == StorageFormats(LEVELDB, LEVELDB)
+    comes_back(linked)
+
+
 def test_a_browser_that_is_too_old_for_it_is_not_started(world: World, tmp_path: Path) -> None:
     old = tmp_path / "old"
     old.write_text('#!/bin/sh\ncase "$1" in --version) echo Chromium 140.0.1.2;; *) touch "$0.started";; esac\n')

@@ -140,7 +140,8 @@ def look(
         profile, deep=deep, vouched=vouched, grown_to=grown_to
     )
     keys, unread_keys, storage = _keys(profile, storage)
-    keys, storage = _unhidden(profile, keys, storage)
+    if (hidden := _hidden(profile, keys, storage)) is not None:
+        (keys, storage), unread_keys = hidden, None
     keys_unknown = _are_unknown(profile, keys, session, storage, once_ready)
     checks: tuple[Check, ...] = (
         folder,
@@ -195,13 +196,13 @@ def _of_another(check: Check, foreign: Path) -> Check:
     return Check(check.key, False, f"{where} {ownership.whose(foreign)}: {ownership.giving_back(foreign)}")
 
 
-def _unhidden(profile: Path, keys: Keys, storage: Inspection) -> tuple[Keys, Inspection]:
+def _hidden(profile: Path, keys: Keys, storage: Inspection) -> tuple[Keys, Inspection] | None:
     """Where a LevelDB folder that knows nothing of the origin hides a SQLite store with a login, that login."""
     if keys.anything or not (storage.ok or storage.absent or storage.detail.startswith("CURRENT is missing")):
-        return keys, storage
+        return None
     hidden = logins.hidden_keys(profile)
     if hidden is None:
-        return keys, storage
+        return None
     aside = Repair("set aside", PurePath(logins.LOCAL_STORAGE.name), _UNHIDING)
     return hidden, Inspection(False, "a login in SQLite is hidden by an empty LevelDB folder", (aside,))
 

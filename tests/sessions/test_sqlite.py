@@ -16,6 +16,7 @@ from linda_cli.sessions.checks import UNKNOWN_KEYS, Look, Surroundings, look
 from linda_cli.sessions.login import read_login
 from linda_cli.sessions.repairs import carry_out
 from linda_cli.sessions.storage.formats import formats_of
+from linda_cli.sessions.storage.local_storage import texts_of
 from linda_cli.sessions.storage.paths import IDB_LEVELDB, IDB_SQLITE, LOCAL_LEVELDB, LOCAL_SQLITE
 from linda_cli.sessions.storage.sqlite.indexed_db import file_name
 from linda_cli.sessions.verdict import verdict
@@ -79,6 +80,12 @@ def test_the_login_is_the_same_in_every_format(tmp_path: Path, packed: bool, enc
     assert leveldb is not None
     assert sqlite is not None
     assert (sqlite.digest, sqlite.number, sqlite.device) == (leveldb.digest, NUMBER, 7)
+
+
+@pytest.mark.parametrize("local", ["LevelDB", "SQLite"])
+def test_any_entry_of_the_origin_can_be_read(tmp_path: Path, local: str) -> None:
+    stored = texts_of(make(tmp_path / "profile", "SQLite", local), ["last-wid-md", "WANoiseInfo", "\u0661", "none"])
+    assert stored == {"last-wid-md": WID, "WANoiseInfo": NOISE}
 
 
 def test_what_earlier_versions_called_this_login_is_recognised(tmp_path: Path) -> None:
