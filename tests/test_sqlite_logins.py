@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from chaos import looks
 from linda_cli.sandbox.server import Sandbox
 from linda_cli.sessions.login import read_login
 from linda_cli.sessions.storage.formats import formats_of
@@ -221,16 +222,11 @@ def test_a_foreign_reader_is_waited_for_before_the_browser_starts(world: World) 
 
 def test_looking_all_the_while_costs_no_login(world: World) -> None:
     """``linda info`` reads the files of a browser that starts, runs and stops, and never holds a database open."""
-    for _ in range(3):
-        with world.linda.start(NUMBER, "--once", "--no-link") as run:
-            looks = 0
-            while run.process.poll() is None:
-                read_login(world.profile)
-                looks += 1
-                time.sleep(0.005)
-        assert run.wait_for("ready")["source"] == "profile"
-        assert looks > 20
-    comes_back(world)
+    world.end()
+    figures = looks.starts(world.home, 3)
+    assert figures.stories == []
+    assert figures.tried["starts while it is looked at"] == 3
+    assert figures.seen["looks"] > 20
 
 
 def test_the_profile_holds_no_file_of_a_reader(world: World) -> None:
