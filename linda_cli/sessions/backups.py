@@ -172,7 +172,7 @@ def _left_out(profile: Path) -> tuple[str, ...]:
 
 def soundness(folder: Path, keys_unknown: bool = False) -> tuple[Login | None, str | None]:
     """The login in a copy nobody writes to, and what is wrong with it: every block of every table is read."""
-    seen = look(folder, number=None, deep=True, once_ready=keys_unknown)
+    seen = look(folder, number=None, deep=True, once_ready=keys_unknown, private=True)
     wrong = next((check.detail for check in seen.checks if check.key in ("session", "storage") and not check.ok), None)
     return seen.login, wrong
 

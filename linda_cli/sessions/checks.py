@@ -109,12 +109,13 @@ def look(
     vouched: Vouched = never,
     grown_to: GrownTo = unknown,
     once_ready: bool = False,
+    private: bool = False,
 ) -> Look:
     """Look at ``profile``. ``number``: whose it must be, None while that is not known.
 
     ``grown_to`` says how large a log was in a backup of this same login. Chromium does not miss what was cut off a
     log, and nothing in the profile tells of it either. ``once_ready``: a browser was ready on it, so that entries of
-    the origin are a login's, whatever their names.
+    the origin are a login's, whatever their names. ``private``: a copy that we have just made and nobody knows of.
     """
     foreign = ownership.foreign(profile)
     folder = _directory("folder", profile, "the session folder")
@@ -134,13 +135,14 @@ def look(
 
     # only the deep look reads again what a backup has read: a SQLite database is copied for it, whatever its size
     session = _behind_a_folder(profile / DATABASES) or indexed_db.inspect(
-        profile, deep=deep, vouched=vouched, grown_to=grown_to
+        profile, deep=deep, vouched=vouched, grown_to=grown_to, private=private
     )
     storage = _behind_a_folder(profile / logins.LOCAL_STORAGE.parent, formats.local_storage) or local_storage.inspect(
-        profile, deep=deep, vouched=vouched, grown_to=grown_to
+        profile, deep=deep, vouched=vouched, grown_to=grown_to, private=private
     )
     keys, unread_keys, storage = _keys(profile, storage)
-    keys, storage = _unhidden(profile, keys, storage)
+    if (hidden := _hidden(profile, keys, storage)) is not None:
+        (keys, storage), unread_keys = hidden, None
     keys_unknown = _are_unknown(profile, keys, session, storage, once_ready)
     checks: tuple[Check, ...] = (
         folder,
@@ -195,13 +197,13 @@ def _of_another(check: Check, foreign: Path) -> Check:
     return Check(check.key, False, f"{where} {ownership.whose(foreign)}: {ownership.giving_back(foreign)}")
 
 
-def _unhidden(profile: Path, keys: Keys, storage: Inspection) -> tuple[Keys, Inspection]:
+def _hidden(profile: Path, keys: Keys, storage: Inspection) -> tuple[Keys, Inspection] | None:
     """Where a LevelDB folder that knows nothing of the origin hides a SQLite store with a login, that login."""
     if keys.anything or not (storage.ok or storage.absent or storage.detail.startswith("CURRENT is missing")):
-        return keys, storage
+        return None
     hidden = logins.hidden_keys(profile)
     if hidden is None:
-        return keys, storage
+        return None
     aside = Repair("set aside", PurePath(logins.LOCAL_STORAGE.name), _UNHIDING)
     return hidden, Inspection(False, "a login in SQLite is hidden by an empty LevelDB folder", (aside,))
 

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import shlex
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -195,7 +196,7 @@ def put_back(
         raise
     if told is not None:
         # Every byte of these has just been read, and every block: the next look need not do it again.
-        remember(home, number, target, told.files)
+        remember(home, number, target, told.files, time.time_ns())
     return PutInPlace(target, quarantine(home, number, aside, reason) if had else None)
 
 

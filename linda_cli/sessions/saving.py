@@ -181,6 +181,7 @@ class Saving(Reading):
     def _backup(
         self, number: str, label: str | None, reason: str, verified: bool, profile: Path, count: bool = True
     ) -> tuple[Backup, bool]:
+        since = time.time_ns()
         cold = self.world.running(profile) is None
         entries = self._entries(number, profile) if cold else None
         if entries:
@@ -198,7 +199,7 @@ class Saving(Reading):
                     change["cold"] = True
                 if change:
                     backups.change(self.home, same, **change)
-                remember(self.home, number, profile, entries)
+                remember(self.home, number, profile, entries, since)
                 return self.described(same), False
         around = self.world.around(profile)
         seen = look(profile, number=number, surroundings=around, once_ready=self._once_ready(number))
@@ -222,7 +223,7 @@ class Saving(Reading):
         if cold and self.world.running(profile) is not None:
             # A browser came up while we copied: the copy is sound, but nobody can call it the last word.
             backups.change(self.home, stamped, cold=False)
-        remember(self.home, number, profile, manifest.read_manifest(self.home.at(stamped)).files)
+        remember(self.home, number, profile, manifest.read_manifest(self.home.at(stamped)).files, since)
         if count:
             self.state.update(number, _counting_a_backup)
         return self.described(stamped, valid=True), True

@@ -17,6 +17,7 @@ import signal
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -201,12 +202,20 @@ class Stand:
         self.server.server_close()
 
     def visit(
-        self, profile: Path, query: str = "", *, kill: bool = False, patience: float = 12, trial: Features = NO_TRIAL
+        self,
+        profile: Path,
+        query: str = "",
+        *,
+        kill: bool = False,
+        patience: float = 12,
+        trial: Features = NO_TRIAL,
+        alone: bool = False,
+        stays: float = 0.0,
     ) -> Told:
         """Start Chromium on ``profile``, wait for what the page tells, and close it (or kill it).
 
-        It gets the features that linda would give it for what lies there; ``trial``: others besides, as a field trial
-        or a person has them.
+        It gets the features that linda would give it for what lies there; ``trial``: others besides, as a person has
+        them. ``alone``: the trial's only, as a browser that linda did not start. ``stays``: seconds before it closes.
         """
         with self._lock:
             self._count += 1
@@ -223,7 +232,7 @@ class Stand:
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
-            *merged(Features(), trial, formats_of(profile)).arguments(),
+            *(trial if alone else merged(Features(), trial, formats_of(profile))).arguments(),
             f"--host-resolver-rules={ours}, MAP * ~NOTFOUND",
             "--ignore-certificate-errors",
             *(["--no-sandbox"] if os.geteuid() == 0 else []),
@@ -240,6 +249,7 @@ class Stand:
             )
         try:
             told = self._answer(answers, browser, patience)
+            time.sleep(stays)
         finally:
             _end(browser, kill)
         if told is None:

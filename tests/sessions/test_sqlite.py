@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
@@ -11,11 +12,12 @@ import pytest
 
 from chaos import sqlite_stores
 from chaos.homes import NUMBER, home_at, make_profile, store_of
-from chaos.sqlite_stores import latin, utf16, write_idb, write_local
+from chaos.sqlite_stores import latin, leave_wal, utf16, write_idb, write_local
 from linda_cli.sessions.checks import UNKNOWN_KEYS, Look, Surroundings, look
 from linda_cli.sessions.login import read_login
 from linda_cli.sessions.repairs import carry_out
 from linda_cli.sessions.storage.formats import formats_of
+from linda_cli.sessions.storage.local_storage import texts_of
 from linda_cli.sessions.storage.paths import IDB_LEVELDB, IDB_SQLITE, LOCAL_LEVELDB, LOCAL_SQLITE
 from linda_cli.sessions.storage.sqlite.indexed_db import file_name
 from linda_cli.sessions.verdict import verdict
@@ -79,6 +81,12 @@ def test_the_login_is_the_same_in_every_format(tmp_path: Path, packed: bool, enc
     assert leveldb is not None
     assert sqlite is not None
     assert (sqlite.digest, sqlite.number, sqlite.device) == (leveldb.digest, NUMBER, 7)
+
+
+@pytest.mark.parametrize("local", ["LevelDB", "SQLite"])
+def test_any_entry_of_the_origin_can_be_read(tmp_path: Path, local: str) -> None:
+    stored = texts_of(make(tmp_path / "profile", "SQLite", local), ["last-wid-md", "WANoiseInfo", "\u0661", "none"])
+    assert stored == {"last-wid-md": WID, "WANoiseInfo": NOISE}
 
 
 def test_what_earlier_versions_called_this_login_is_recognised(tmp_path: Path) -> None:
@@ -177,6 +185,30 @@ def test_a_bad_frame_with_whole_ones_behind_it_is_damage(tmp_path: Path) -> None
     data[32 + 5 * 4120 + 100] ^= 0xFF
     wal.write_bytes(data)
     assert word(look(profile, number=NUMBER)) == "damaged"
+
+
+@pytest.mark.parametrize(("idb", "local"), COMBINATIONS)
+def test_a_backup_of_it_is_byte_for_byte_and_says_what_it_left_out(tmp_path: Path, idb: str, local: str) -> None:
+    home = home_at(tmp_path / "home")
+    home.make()
+    profile = make(home.named_profile(NUMBER), idb, local)
+    if local == "SQLite":
+        leave_wal(profile)
+        (profile / f"{LOCAL_SQLITE}-shm").write_bytes(b"an index that is made anew")
+    (profile / "Default" / "Tomorrow").mkdir()
+    made = store_of(home).backup(NUMBER).backup
+    told = json.loads((home.at(made.name) / "backup.json").read_bytes())
+    for one in told["files"]:
+        assert (home.at(made.name) / one["path"]).read_bytes() == (profile / one["path"]).read_bytes()
+    paths = {one["path"] for one in told["files"]}
+    assert (f"{LOCAL_SQLITE}-wal" in paths) == (local == "SQLite")
+    assert not [path for path in paths if path.endswith("-shm")]
+    assert {"Default/Tomorrow", "Default/Cache", "Local State"} <= set(told["leftOut"])
+    assert not [path for path in told["leftOut"] if path in paths]
+    store_of(home).clear(NUMBER)
+    store_of(home).restore(NUMBER, made.name)
+    assert store_of(home).info(NUMBER, deep=True).verdict == "restorable"
+    assert formats_of(home.named_profile(NUMBER)).indexed_db.value == idb
 
 
 def test_a_database_that_is_gone_is_told_by_a_backup(tmp_path: Path) -> None:

@@ -16,14 +16,16 @@ from linda_cli.storage_format import StorageFormat
 _MOST_NAMES = 10_000
 
 
-def inspect(profile: Path, *, deep: bool = False, vouched: Vouched = never, grown_to: GrownTo = unknown) -> Inspection:
+def inspect(
+    profile: Path, *, deep: bool = False, vouched: Vouched = never, grown_to: GrownTo = unknown, private: bool = False
+) -> Inspection:
     """Look at every database of the origin."""
     try:
         there = indexed_db_format(profile)
         if there is StorageFormat.SQLITE:
             from linda_cli.sessions.storage.sqlite import indexed_db as sqlite
 
-            return sqlite.inspect(profile / IDB_SQLITE, vouched, grown_to)
+            return sqlite.inspect(profile / IDB_SQLITE, vouched, grown_to, private=private)
         if there is StorageFormat.UNKNOWN and (strange := unknown_indexed_db(profile)) is not None:
             raise Unknown(f"{strange.name} is in a format that this linda does not know")
     except Damage as damage:

@@ -31,14 +31,16 @@ class Stored(NamedTuple):
     """It has, or had, anything at all."""
 
 
-def inspect(profile: Path, *, deep: bool = False, vouched: Vouched = never, grown_to: GrownTo = unknown) -> Inspection:
+def inspect(
+    profile: Path, *, deep: bool = False, vouched: Vouched = never, grown_to: GrownTo = unknown, private: bool = False
+) -> Inspection:
     """Look at the whole store. Chromium reads all of an origin's localStorage at once, so here every block matters."""
     try:
         there = local_storage_format(profile)
         if there is StorageFormat.SQLITE:
             from linda_cli.sessions.storage.sqlite import local_storage as sqlite
 
-            return sqlite.inspect(profile / LOCAL_SQLITE, vouched)
+            return sqlite.inspect(profile / LOCAL_SQLITE, vouched, private=private)
         if there is StorageFormat.UNKNOWN and (strange := unknown_local_storage(profile)) is not None:
             raise Unknown(f"{strange.name} in {strange.parent.name} is in a format that this linda does not know")
     except Damage as damage:

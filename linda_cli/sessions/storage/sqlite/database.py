@@ -34,18 +34,28 @@ _ASLEEP = frozenset(
 
 
 @contextlib.contextmanager
-def opened_copy(database: Path, tables: Iterable[str]) -> Iterator[sqlite3.Connection]:
+def opened_copy(database: Path, tables: Iterable[str], *, private: bool = False) -> Iterator[sqlite3.Connection]:
     """A connection to a guarded copy that is whole: every page, every frame of the -wal, and these tables.
 
     Raises ``Damage`` (``Unknown``, ``Unreadable``, ``Gone``). ``database`` itself is read as any file is, never opened
-    by SQLite.
+    by SQLite; unless it is ``private``, a copy that we have just made and nobody knows of: one without a -wal is then
+    read where it lies, by a connection that locks nothing and makes no file.
     """
     looks_like_one(database)
+    if private and not _beside(database):
+        with _connected(f"{database.absolute().as_uri()}?mode=ro&immutable=1", database) as connection:
+            try:
+                _careful(connection)
+                _check(connection, database, frozenset(tables))
+                yield connection
+            except sqlite3.Error as problem:
+                raise _meaning(problem, database) from None
+        return
     size = regular_size(database) + _beside(database)
     with scratch(2 * size) as folder:
         copy = folder / "copy"
         _copy(database, copy)
-        with _connected(copy, database) as connection:
+        with _connected(copy.as_uri(), database) as connection:
             try:
                 _settle(connection, copy, database)
                 _check(connection, database, frozenset(tables))
@@ -112,9 +122,9 @@ def _copy(database: Path, target: Path) -> None:
 
 
 @contextlib.contextmanager
-def _connected(copy: Path, database: Path) -> Iterator[sqlite3.Connection]:
+def _connected(address: str, database: Path) -> Iterator[sqlite3.Connection]:
     try:
-        connection = sqlite3.connect(copy, isolation_level=None)
+        connection = sqlite3.connect(address, isolation_level=None, uri=True)
     except sqlite3.Error as problem:
         raise _meaning(problem, database) from None
     try:
@@ -126,10 +136,15 @@ def _connected(copy: Path, database: Path) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-def _settle(connection: sqlite3.Connection, copy: Path, database: Path) -> None:
-    """Take the -wal in, and see that all of it was: SQLite ends without a word at the first frame that is bad."""
+def _careful(connection: sqlite3.Connection) -> None:
+    """Believe nothing that the database says of itself, and write nothing for it to a disk."""
     for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "mmap_size=0", "synchronous=OFF", "temp_store=MEMORY"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _settle(connection: sqlite3.Connection, copy: Path, database: Path) -> None:
+    """Take the -wal in, and see that all of it was: SQLite ends without a word at the first frame that is bad."""
+    _careful(connection)
     wal = copy.with_name(copy.name + WAL)
     expected, reads = 0, True
     with contextlib.suppress(Gone):

@@ -45,7 +45,7 @@ def core_databases(folder: Path) -> list[Path]:
     return [folder / file_name(name) for name in _CORE]
 
 
-def inspect(folder: Path, vouched: Vouched, grown_to: GrownTo = unknown) -> Inspection:
+def inspect(folder: Path, vouched: Vouched, grown_to: GrownTo = unknown, *, private: bool = False) -> Inspection:
     """Every page of every database that no backup has vouched for.
 
     A database that is gone leaves no trace in the others: only a backup (``grown_to``) tells that it was there.
@@ -63,7 +63,7 @@ def inspect(folder: Path, vouched: Vouched, grown_to: GrownTo = unknown) -> Insp
                 filled = True
                 continue
             try:
-                with opened_copy(database, TABLES) as connection:
+                with opened_copy(database, TABLES, private=private) as connection:
                     filled = filled or connection.execute("SELECT 1 FROM records LIMIT 1").fetchone() is not None
             except Damage as damage:
                 raise type(damage)(f"{_called(database)}{damage.detail}") from None

@@ -25,12 +25,12 @@ _OTHER = "SELECT count(*) FROM (SELECT 1 FROM map_entries WHERE map_id = ? LIMIT
 _SALVAGED = 64 << 20
 
 
-def inspect(database: Path, vouched: Vouched) -> Inspection:
+def inspect(database: Path, vouched: Vouched, *, private: bool = False) -> Inspection:
     """Whether the database is sound; what it holds is for :func:`read`."""
     live = tuple(one for one in (database, database.with_name(database.name + WAL)) if os.path.lexists(one))
     try:
         if not is_vouched(database, vouched):
-            with opened_copy(database, TABLES):
+            with opened_copy(database, TABLES, private=private):
                 pass
         return Inspection(True, "sound (SQLite)", live=live)
     except Gone as damage:
