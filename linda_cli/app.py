@@ -36,6 +36,9 @@ EXIT_CODES: dict[type[BaseException], int] = {
 }
 BUG = 70
 
+# Chromium 156 was seen to die at its start with 128, and to live with 160.
+_FEW_FILES = 160
+
 _CODES_HELP = (
     "Exit codes: 0 done, 1 failed, 2 usage, 3 partly done, 10 no such home, session or backup, 11 in use, "
     "12 damaged and nothing to restore, 13 backup missing or corrupt, 14 browser did not start or is too old, "
@@ -83,6 +86,7 @@ class FrontDoor(TyperGroup):
             code = super().main(args=rest, prog_name="linda", standalone_mode=False, obj=told)
         except errors.LindaError as problem:
             code = exit_code(problem)
+            _name_few_files(problem, given)
             _say(console, rest, problem, code)
         except BrokenPipeError:
             # Whoever read the answer has seen enough of it.
@@ -238,6 +242,19 @@ def _bug(given: Sequence[str], options: GlobalOptions | None, bug: BaseException
     if log is None:
         return errors.LindaError(f"this is a bug in linda, and no report can be written: {bug!r}"[:500], "df -h")
     return errors.LindaError(f"this is a bug in linda; please send {log}", f"cat {log}", log=str(log))
+
+
+def _name_few_files(problem: errors.LindaError, given: Sequence[str]) -> None:
+    """A browser that could open no more files says so in its own ways, and dies; what may be done is the same."""
+    if not isinstance(problem, errors.BrowserFailed):
+        return
+    import resource
+    import shlex
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= limit < _FEW_FILES:
+        problem.message = f"a browser needs more than the {limit} files that may be open here; {problem.message}"
+        problem.hint = f"ulimit -n 4096; {shlex.join(['linda', *given])}"
 
 
 def _report_bugs_of_threads(given: Sequence[str], options: GlobalOptions) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from linda_cli import errors
 from linda_cli.sessions import bug_report
-from tests.linda import COMMAND
+from tests.linda import COMMAND, Linda
 
 
 @pytest.mark.parametrize(
@@ -97,3 +97,32 @@ def test_few_open_files_are_named(tmp_path: Path) -> None:
     if done.returncode:
         assert "too many files are open" in done.stderr
         assert "df -h" not in done.stderr
+
+
+def test_a_browser_that_may_open_too_few_files_is_named_so(linda: Linda) -> None:
+    command = f"ulimit -n 64; exec {' '.join(COMMAND)} --home {linda.home} start --sandbox --once --timeout 20"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 14
+    assert "more than the 64 files" in done.stderr
+    assert f"ulimit -n 4096; linda --home {linda.home} start --sandbox" in done.stderr
+
+
+def test_a_bug_in_a_thread_of_a_run_is_reported_in_one_line(tmp_path: Path) -> None:
+    for name in ("sessions", ".session-cache", "logs"):
+        (tmp_path / name).mkdir()
+    code = f"""
+        import pathlib, threading
+        from linda_cli import app
+        options = app.GlobalOptions(pathlib.Path({str(tmp_path)!r}), False, False, False)
+        app._report_bugs_of_threads(["start"], options)
+        def broken():
+            raise RuntimeError("a bug of a thread")
+        thread = threading.Thread(target=broken)
+        thread.start()
+        thread.join()
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True, timeout=20
+    )
+    assert done.stderr == f"linda: this is a bug in linda; please send {tmp_path / 'logs' / bug_report.NAME}\n"
+    assert "a bug of a thread" in (tmp_path / "logs" / bug_report.NAME).read_text()
