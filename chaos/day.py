@@ -28,6 +28,7 @@ from linda_cli.browser.attach import find
 from linda_cli.browser.devtools import DevTools, Tab, pages
 from linda_cli.browser.strays import drivers
 from linda_cli.sandbox.server import Sandbox
+from linda_cli.whatsapp.page import URL
 
 NUMBER = "971505760056"
 
@@ -127,6 +128,7 @@ class Day:
         assert self.process.stdout is not None
         os.set_blocking(self.process.stdout.fileno(), False)
         self._rest = ""
+        self._other_tab: str | None = None
 
     # -- hearing
 
@@ -170,11 +172,18 @@ class Day:
             "driver killed": self._driver,
             "page crashed": self._page,
             "401": lambda: self.phone.refuse(self.random.uniform(0.2, 3.0), NUMBER),
-            "other window": lambda: self.phone.open_elsewhere("window", NUMBER),
+            "other window": self._window,
             "storage failure": self._storage,
+            "dialog": self._dialog,
+            "keys renamed": self._rename,
+            "page reloads itself": lambda: self.phone.reload_page(boot=self.random.uniform(0, 9), number=NUMBER),
+            "a code that lies": lambda: self.phone.reload_page(code=self.random.uniform(0.2, 2.5), hide_keys=True),
+            "screen": self._screen,
+            "storage unreadable": self._unreadable,
+            "language": lambda: self.phone.language(self.random.choice(["en", "de", "fr", "es", "ar"])),
         }
-        # A storage failure climbs a generation, so it must leave some: it comes seldom.
-        weights = [5, 4, 2, 3, 3, 2, 0.5]
+        # A storage failure restores an older generation, so it must leave some: it comes seldom.
+        weights = [5, 4, 2, 3, 3, 2, 0.5, 3, 2, 3, 3, 2, 2, 1]
         name = self.random.choices(list(kinds), weights)[0]
         self.record.kinds[name] = self.record.kinds.get(name, 0) + 1
         self.record.faults += 1
@@ -213,6 +222,45 @@ class Day:
                 Tab(devtools, str(page["targetId"])).post("Page.crash")
             time.sleep(0.1)
             devtools.close()
+
+    def _window(self) -> None:
+        """Another tab of the origin in the same browser takes the lock; the tab of the time before goes first."""
+        found = find(self.profile)
+        if found is None:
+            return
+        with contextlib.suppress(OSError, TimeoutError):
+            devtools = DevTools(found.port.socket_url)
+            if self._other_tab is not None:
+                with contextlib.suppress(OSError):
+                    devtools.call("Target.closeTarget", targetId=self._other_tab)
+            self._other_tab = str(devtools.call("Target.createTarget", url=URL)["targetId"])
+            devtools.close()
+
+    def _dialog(self) -> None:
+        """Over whatever is on show, and gone again: its OK would log out, delete or reload."""
+        self.phone.forget_pressed()
+        self.phone.dialog(self.random.choice(["log-out", "delete-chat", "database-error", "whats-new", "cookies"]))
+        time.sleep(self.random.uniform(0.2, 2.0))
+        self.phone.dialog(None)
+        if pressed := self.phone.status()["pressed"]:
+            self.record.broken.append(f"a dialog was pressed: {pressed}")
+
+    def _rename(self) -> None:
+        self.phone.rename_keys(self.random.choice(["noise", "wid", "both"]), NUMBER)
+        time.sleep(self.random.uniform(0.5, 3.0))
+        self.phone.rename_keys("back", NUMBER)
+
+    def _screen(self) -> None:
+        kinds = ["temporary-ban", "service-unavailable", "app-lock", "call-takeover", "unknown"]
+        self.phone.screen(self.random.choice(kinds), NUMBER)
+        time.sleep(self.random.uniform(0.5, 8.0))
+        self.phone.screen(None, NUMBER)
+
+    def _unreadable(self) -> None:
+        self.phone.break_page("local-storage")
+        time.sleep(self.random.uniform(0.5, 3.0))
+        self.phone.break_page()
+        self.phone.reload_page(number=NUMBER)
 
     def _storage(self) -> None:
         subprocess.run(

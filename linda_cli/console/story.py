@@ -166,9 +166,14 @@ def _words(name: str, facts: Mapping[str, Any], session: str | None, elapsed_ms:
         return None
     if name == "pairing_code":
         return f"type {facts['code']} into WhatsApp > Linked devices > Link with phone number"
+    if name == "waiting":
+        return f"waiting for the {facts['for']}: {facts['reason']} ({elapsed_ms / 1000:.0f} s)"
     plain = {
-        "repaired": "mended: {what}",
-        "quarantined": "put aside as {name}: {reason}",
+        "page_reloaded": "WhatsApp Web has loaded itself anew",
+        "number_changed": "the number of this account has changed from {from} to {to}",
+        "save_delayed": "ready, and not saved yet: {reason}",
+        "repaired": "repaired: {what}",
+        "quarantined": "moved to quarantine as {name}: {reason}",
         "loading": "WhatsApp Web is loading",
         "passkey_required": "WhatsApp asks for a passkey",
         "authenticated": "the phone has linked this device",
