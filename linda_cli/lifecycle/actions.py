@@ -105,6 +105,7 @@ class Actions:
         self._number = number
         self._take_number = take_number
         self._stopping = stopping
+        self._look: checks.Look | None = None
         self._lanes: dict[Lane, queue.SimpleQueue[Action | None]] = {}
         self._threads: list[threading.Thread] = []
         self.state = StateKeeper(store.state, self._state_said)
@@ -135,8 +136,14 @@ class Actions:
         lane.put(action)
         return (seen.Begun(action, at=now),)
 
-    def close(self) -> None:
-        """Nothing more will be begun: write what waits, and end the lanes that have nothing under way."""
+    def abandon(self) -> None:
+        """Nothing more will be begun: write what waits, and end the lanes that have nothing under way.
+
+        A run that ends as it should has let go of its browser by now; one that a bug has ended closes it here.
+        """
+        session, self.held.session = self.held.session, None
+        if session is not None:
+            session.close()
         self.state.close()
         for lane in self._lanes.values():
             lane.put(None)
@@ -385,6 +392,8 @@ class Actions:
             again = checks.look(profile, number=None, surroundings=store.world.around(profile), deep=True)
             look, verdict = again, store.judge(number, profile, again)
         store.check_world(look.login.sandbox if look.login else None)
+        # What follows at once, before anything can change it, need not read the same again.
+        self._look = look
         entry = store.state.entry(number)
         login = look.login.digest if look.login else None
         return ProfileFacts(
@@ -416,7 +425,9 @@ class Actions:
 
     def _prepare(self, from_backup: bool) -> Outcome:
         number, store, held = self._known_number(), self._store, self.held
-        look, _ = store.look(number, held.profile)
+        look, self._look = self._look, None
+        if from_backup or look is None:
+            look, _ = store.look(number, held.profile)
         events: list[Told] = [("repaired", {"what": line}) for line in repair(store, number, held.profile, look)]
         held.fingerprint = store.fingerprint(number, held.profile)
         copy = store.backup_of(number, held.fingerprint)

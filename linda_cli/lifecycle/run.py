@@ -123,7 +123,7 @@ class Run:
                     self._take_session()
                     error = self._loop()
                 finally:
-                    self._actions.close()
+                    self._actions.abandon()
         except LindaError as problem:
             error = problem
         finally:
