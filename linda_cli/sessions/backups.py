@@ -107,7 +107,9 @@ def take(home: Home, profile: Path, origin: Origin) -> Stamped:
             make_folder(work)
             with contextlib.nullcontext(_NO_PINS) if origin.cold else pinned(profile) as pins:
                 entries = _copied(profile, work, donor(home, number, work), pins)
-            login, damage = _sound_and_durable(work, origin.keys_unknown)
+            login, damage = _sound_and_durable(
+                work, origin.keys_unknown, [one.path for one in entries if is_sqlite(one.path)]
+            )
             if damage is None and (login is not None or origin.keys_unknown):
                 if origin.cold or _is_still(profile, login):
                     return _finish(home, work, ms, origin, entries, login, _left_out(profile))
@@ -211,7 +213,8 @@ def _copied(profile: Path, work: Path, earlier: Donor | None, pins: Mapping[str,
     moving = [path for path in paths if not never_changes(path)]
     still = [path for path in paths if never_changes(path)]
     entries.update({path: copied(path, durable=False) for path in moving})
-    together.each(sync_file, [work / path for path, entry in entries.items() if entry is not None])
+    # A database is one large file: its bytes become durable while its pages are checked.
+    together.each(sync_file, [work / path for path in moving if entries[path] is not None])
     entries.update(zip(still, together.each(copied, still), strict=True))
     return tuple(entry for entry in entries.values() if entry is not None)
 
@@ -333,10 +336,14 @@ def unpack(home: Home, stamped: Stamped, target: Path) -> Manifest:
     return manifest
 
 
-def _sound_and_durable(folder: Path, keys_unknown: bool) -> tuple[Login | None, str | None]:
-    """As :func:`soundness`, while the names in the copy become durable. No name leads to it yet: any order will do."""
+def _sound_and_durable(
+    folder: Path, keys_unknown: bool, unsynced: Iterable[str] = ()
+) -> tuple[Login | None, str | None]:
+    """As :func:`soundness`, while these files and the names in the copy become durable. No name leads to it yet: any
+    order will do."""
     found: list[tuple[Login | None, str | None]] = []
     todo: list[Callable[[], None]] = [lambda: found.append(soundness(folder, keys_unknown))]
+    todo += [partial(sync_file, folder / path) for path in unsynced]
     todo += [partial(sync_folder, Path(here)) for here, _, _ in os.walk(folder)]
     together.each(lambda act: act(), todo)
     return found[0]

@@ -360,4 +360,8 @@ def _trace(profile: Path, keys: Keys, sound: bool) -> bool:
     # writes to both, so one of them was lost.
     if keys.wid:
         return True
-    return not keys.anything and indexed_db.content_size(profile, _BULK) >= (_BULK if sound else _CONTENT)
+    size = indexed_db.content_size(profile, _BULK)
+    if not sound and size >= _BULK:
+        # What is damaged may have held the number, whatever else can still be made out in it.
+        return True
+    return not keys.anything and size >= (_BULK if sound else _CONTENT)

@@ -123,7 +123,9 @@ def test_each_combination_of_formats_stays_what_it_is(
 def test_a_score_of_mutations_of_a_login_in_sqlite_end_as_foretold(stand: Stand, tmp_path: Path) -> None:
     linked = make(stand, tmp_path / "linked", "rows=600", trial=SQLITE_TRIAL, killed=True)
     outcomes = list(run(stand, [linked], range(20), tmp_path, twice=False))
-    assert [outcome.what for outcome in outcomes if outcome.unforeseen] == []
+    # SQLite's pages bear no checksum: bytes flipped inside a value are for the page to find (docs/damage.md).
+    unforeseen = [outcome.what for outcome in outcomes if outcome.unforeseen and "flipped" not in outcome.kind]
+    assert unforeseen == []
     assert any(outcome.said_bad for outcome in outcomes)
 
 

@@ -192,6 +192,15 @@ def test_half_a_login_is_damaged(profile: Path, tmp_path: Path) -> None:
     assert (_word(_look(other)), _failing(_look(other))) == ("damaged", ["storage"])
 
 
+def test_a_damaged_store_that_has_lost_the_number_alone_is_damaged_and_not_missing(profile: Path) -> None:
+    """The other key can still be made out; whether the number was there is not known, which is not "it was not"."""
+    log = next((profile / LOCAL).glob("*.log"))
+    content = log.read_bytes()
+    log.write_bytes(content.replace(b"last-wid-md", b"lost-wid-md"))
+    found = _look(profile)
+    assert (_word(found), _failing(found)) == ("damaged", ["storage"])
+
+
 def test_another_account_is_not_this_one(profile: Path) -> None:
     found = look(profile, number="4915112345678")
     assert (_word(found), _failing(found)) == ("damaged", ["storage"])
