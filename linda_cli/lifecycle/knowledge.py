@@ -550,6 +550,12 @@ class Knowledge:
                     said=Said(checked=True),
                     restoration=replace(self.restoration, attempt=None),
                 )
+            case do.BeginRestoration(), _ if self.phase is Phase.RESTORE:
+                # A doubt within the way: what was tried on it stays tried, and its first ready is still to come.
+                restoration = replace(
+                    self.restoration, attempt=None, found=None, reason=action.reason, suspicion=action.suspicion
+                )
+                return replace(self, disk=None, restoration=restoration)
             case do.BeginRestoration(), _:
                 return replace(
                     self,
