@@ -257,7 +257,6 @@ class Knowledge:
     login: str | None = None
     noise: str | None = None
     ready_number: str | None = None
-    other_since: float | None = None
     bot_runs: bool = False
     bot_code: int | None = None
     said: Said = field(default_factory=Said)
@@ -863,7 +862,6 @@ class Knowledge:
             saving=Saving(ready_at=at, next_at=at, next_backup=at + every if every else float("inf")),
             outage=None,
             stable_since=at,
-            other_since=None,
             pulse_at=at,
             restoration=Restoration(),
             said=replace(self.said, waiting=None, conflict=None, auth_failure=False, documents=self.page.documents),

@@ -318,7 +318,7 @@ def _same_noise(know: Knowledge, _: float) -> bool:
 
 
 def _seen_twice(know: Knowledge, now: float) -> bool:
-    return _at(know.page.ready_since, OTHER_AFTER, now)
+    return _at(know.page.ready_since, OTHER_AFTER, now) and _at(know.page.number_since, OTHER_AFTER, now)
 
 
 OTHER_ACCOUNT = Proof(

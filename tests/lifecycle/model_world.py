@@ -337,6 +337,8 @@ class World:
                 return None
             case do.TryEmptyProfile():
                 return not self.empty_dies
+            case do.Reload() | do.Press() | do.InstallObserver() if self.hung:
+                raise BrowserFailed("the browser did not answer", "linda info")
             case do.Reload() if self.page is not None and self.process:
                 self.new_document(now)
                 return None

@@ -1,7 +1,7 @@
 """Every clause of every proof is needed: a sequence that lacks exactly that clause, and what comes of it without it.
 
-With the proofs as they are, nothing happens in any of these sequences that could not be undone. With the clause taken to
-hold always, the invariants of the walk fail for the same sequence.
+With the proofs as they are, nothing happens in any of these sequences that could not be undone. With the clause taken
+to hold always, the invariants of the walk fail for the same sequence.
 """
 
 from __future__ import annotations
@@ -72,8 +72,7 @@ def a_sync_fails() -> None:
 def _unreadable_at_the_address(reason: str) -> None:
     """A stale address while localStorage cannot be read and the chats are in another tab."""
     sim = scenes.ready()
-    moves.apply(sim, moves.opened_in_another_tab)
-    _lie(sim, unreadable_until=sim.now + 30.0)
+    _lie(sim, other_tab=True, unreadable_until=sim.now + 30.0)
     _new_document(sim, reason)
     sim.rest(8.0)
     _did_nothing_for_good(sim)
@@ -210,9 +209,10 @@ def two_dialogs_and_another_computer() -> None:
 
 
 def a_dialog_over_a_ready_page() -> None:
-    """With --takeover, and nothing says that it is open elsewhere."""
+    """With --takeover, while the network is away, and nothing says that it is open elsewhere."""
     sim = scenes.takeover()
     moves.apply(sim, moves.dialog)
+    moves.apply(sim, moves.network_goes)
     sim.rest(5.0)
 
 
@@ -274,10 +274,12 @@ def a_page_that_crashes_twice() -> None:
 
 
 def linked_anew_under_the_same_number() -> None:
-    """Ready, the same number and another device: a person linked it anew."""
-    world = linked_world()
-    world.linked, world.profile = frozenset({"new"}), Profile("new.4", login="new")
-    sim = new_run(world).start()
+    """A person links the same number anew in the same tab: another device."""
+    sim = scenes.ready()
+    assert sim.world.page is not None
+    sim.world.linked, sim.world.profile = frozenset({"new"}), Profile("new.9", login="new")
+    sim.world.page = replace(sim.world.page, login="new")
+    sim.look()
     sim.rest(20.0)
     _did_nothing_for_good(sim)
 
@@ -291,8 +293,8 @@ def the_number_of_the_device_changes() -> None:
 
 
 def other_keys_for_three_seconds() -> None:
-    """A ready page shows the keys of another account for three seconds."""
-    sim = scenes.ready()
+    """A page that has been ready for long shows the keys of another account for three seconds."""
+    sim = scenes.ready().rest(60.0)
     _lie(sim, other_until=sim.now + 3.0)
     sim.actions = 0
     sim.look()
@@ -377,9 +379,11 @@ def test_every_clause_is_needed_or_known_to_be_implied() -> None:
     assert {str(one) for one in every_clause()} == set(NEEDED) | set(IMPLIED)
 
 
-@pytest.mark.parametrize(
-    "way", sorted(set(NEEDED.values()), key=lambda one: one.__name__), ids=lambda one: one.__name__
-)
+def _name(way: Way) -> str:
+    return way.__name__
+
+
+@pytest.mark.parametrize("way", sorted(set(NEEDED.values()), key=lambda one: one.__name__), ids=_name)
 def test_nothing_is_done_for_good_where_one_clause_is_missing(way: Way) -> None:
     way()
 

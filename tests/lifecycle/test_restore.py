@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from linda_cli.errors import BackupUnusable, BrowserFailed, BrowserMissing, Failed
+from linda_cli.errors import BackupUnusable, BrowserFailed, BrowserMissing, BrowserTooOld, Failed
 from linda_cli.lifecycle import decisions as do
 from linda_cli.lifecycle import observations as seen
+from linda_cli.lifecycle.decide import decide
 from linda_cli.lifecycle.knowledge import Knowledge
 from linda_cli.lifecycle.options import Options
 from tests.lifecycle import known
@@ -27,8 +28,15 @@ from tests.lifecycle.known import (
     shows,
 )
 
+TOO_NEW = BrowserTooOld("written by a newer Chromium", "sudo apt-get install --only-upgrade chromium")
 NOTHING_LEFT = seen.FoundBackup()
 DIED = BrowserFailed("it died while it started", "linda start --verbose")
+
+
+def failed_without_proof() -> Knowledge:
+    """The page crashed on the profile, and that says nothing of the login."""
+    know = doing(on_the_profile(), 1.0, do.FailStep("other", "the page crashed"), do.CloseBrowser())
+    return inspected(know, known.GOOD, 1.0)
 
 
 def dead_twice(know: Knowledge) -> Knowledge:
@@ -104,13 +112,13 @@ ROWS: list[tuple[str, Knowledge, float, list[str]]] = [
     ),
     (
         "a profile of a newer Chromium is left alone",
-        inspected(began(), replace(known.GOOD, verdict="too_new", can_restore=False)),
+        inspected(began(), replace(known.GOOD, verdict="too_new", can_restore=False, refusal=TOO_NEW)),
         0.0,
         ["Shutdown BrowserTooOld"],
     ),
     (
         "so is one in a format that linda does not know",
-        inspected(began(), replace(known.GOOD, verdict="unknown_format", can_restore=False)),
+        inspected(began(), replace(known.GOOD, verdict="unknown_format", can_restore=False, refusal=TOO_NEW)),
         0.0,
         ["Shutdown BrowserTooOld"],
     ),
@@ -304,6 +312,12 @@ ROWS: list[tuple[str, Knowledge, float, list[str]]] = [
         ["Reload"],
     ),
     (
+        "a step that failed without a proof moves nothing",
+        found_one(failed_without_proof()),
+        0.0,
+        ["Shutdown Unreachable"],
+    ),
+    (
         "a failed backup step: the next",
         doing(
             shows(shows(on_a_backup(), known.LOADING, 0.5), known.CODE, 1.0),
@@ -321,3 +335,52 @@ ROWS: list[tuple[str, Knowledge, float, list[str]]] = [
 @pytest.mark.parametrize(("what", "know", "now", "expected"), ROWS, ids=[one[0].replace(" ", "_") for one in ROWS])
 def test_what_is_done_next(what: str, know: Knowledge, now: float, expected: list[str]) -> None:
     assert row(know, now) == expected, what
+
+
+def test_a_step_that_failed_without_a_proof_is_named_and_not_the_network() -> None:
+    shutdown = decide(found_one(failed_without_proof()), 2.0)[0]
+    assert isinstance(shutdown, do.Shutdown)
+    assert shutdown.error is not None
+    assert "the page crashed; the profile is as it was" in shutdown.error.message
+
+
+def test_a_doubt_before_the_first_ready_leaves_that_ready_to_come() -> None:
+    """Found by the walk: such a run told ``reconnected`` and never ``ready``, and ``--once`` never ended."""
+    know = shows(shows(on_the_profile(), known.READY, 1.0), replace(known.LOGGED_OUT, logout="3"), 2.0)
+    suspicion = do.Suspicion("own", "suspected", "3")
+    know = doing(know, 2.0, do.FailStep("suspected", "logged out: 3"), do.CloseBrowser())
+    know = inspected(doing(know, 2.0, do.BeginRestoration("3", suspicion)), known.MISSING, 2.0)
+    know = after(know, *did(do.FindBackup(verified_of="own"), 2.0, known.FOUND))
+    know = after(know, *did(do.RestoreBackup("backup-1", "no login is in it"), 2.0, seen.PutInPlace(None)))
+    know = launched(prepared(inspected(know, known.GOOD, 2.0), 2.0), 2.0)
+    assert row(shows(know, known.READY, 3.0), 3.0) == ["Arrive"]
+
+
+def test_what_cannot_be_confirmed_leaves_the_other_backups_to_be_tried() -> None:
+    """Found by the walk: no verified backup of the suspected login counted as none at all, and a code was shown."""
+    suspicion = do.Suspicion("own", "suspected", "3")
+    know = doing(known.ready(), 2.0, do.BeginRestoration("logged out: 3", suspicion), do.CloseBrowser())
+    know = after(inspected(know, known.MISSING, 2.0), *did(do.FindBackup(verified_of="own"), 2.0, NOTHING_LEFT))
+    assert row(know, 2.0) == ["FindBackup"]
+
+
+def test_a_login_that_was_linked_after_the_one_in_doubt_is_opened_and_not_moved() -> None:
+    """Found by the walk: the new login went to quarantine while the old one was being confirmed."""
+    suspicion = do.Suspicion("own", "suspected", "3")
+    know = doing(known.ready(), 2.0, do.BeginRestoration("logged out: 3", suspicion), do.CloseBrowser())
+    assert row(inspected(know, replace(known.GOOD, login="new", noise="new's key"), 2.0), 2.0) == ["PrepareProfile"]
+
+
+def test_a_confirmation_has_its_thirty_seconds_also_within_a_short_timeout() -> None:
+    """Found by the walk: with ``--timeout 40`` a login that had vanished without an address was never told."""
+    suspicion = do.Suspicion("own", "suspected", "")
+    know = doing(
+        known.ready(Options(timeout=40.0)), 2.0, do.BeginRestoration("logged out", suspicion), do.CloseBrowser()
+    )
+    know = after(inspected(know, known.MISSING, 2.0), *did(do.FindBackup(verified_of="own"), 2.0, known.FOUND))
+    know = after(know, *did(do.RestoreBackup("backup-1", "no login is in it"), 2.0, seen.PutInPlace(None)))
+    know = launched(prepared(inspected(know, known.GOOD, 2.0), 2.0), 2.0)
+    know = shows(shows(know, known.LOADING, 3.0), known.CODE, 15.0)
+    know = doing(know, 15.0, do.Tell("loading"))
+    assert row(know, 44.9) == ["Wait"]
+    assert row(know, 45.0) == ["CloseBrowser", "RevokeLogin own"]

@@ -44,7 +44,7 @@ def _class_of(moment: float, now: float) -> float:
 
 
 @cache
-def _fields(kind: type) -> tuple[tuple[str, bool], ...]:
+def _fields(kind: Any) -> tuple[tuple[str, bool], ...]:
     return tuple(
         (one.name, one.name.endswith(_MOMENTS)) for one in dataclasses.fields(kind) if one.name not in _LEFT_OUT
     )
