@@ -294,6 +294,12 @@ def _ready_with_keys(know: Knowledge, _: float) -> bool:
     return reading is not None and reading.status is PageStatus.READY and reading.keys
 
 
+def _accepted_with_keys(know: Knowledge, _: float) -> bool:
+    """Ready by the page's own word for the connection too, and not by its looks alone."""
+    reading = _reading(know)
+    return reading is not None and reading.status is PageStatus.READY and reading.connected and reading.keys
+
+
 def _other_number(know: Knowledge, _: float) -> bool:
     reading = _reading(know)
     return (
@@ -324,7 +330,7 @@ def _seen_twice(know: Knowledge, now: float) -> bool:
 OTHER_ACCOUNT = Proof(
     "another account is linked",
     (
-        Clause("the page is ready and has both keys", _ready_with_keys),
+        Clause("the page is ready, connected, and has both keys", _accepted_with_keys),
         Clause("they are of another number", _other_number),
         Clause("and of another device", _other_noise),
         Clause("still so after 5 s", _seen_twice),

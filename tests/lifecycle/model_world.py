@@ -16,7 +16,7 @@ from linda_cli.lifecycle.decisions import Action
 from linda_cli.whatsapp.observer import Pulse
 from linda_cli.whatsapp.status import PageReading
 from tests.lifecycle import page_model
-from tests.lifecycle.page_model import BOOT, NUMBER, Lies, Page, Truth, digest, noise_of
+from tests.lifecycle.page_model import BOOT, NUMBER, OBSERVED_AFTER, Facts, Lies, Page, Truth, digest, noise_of
 
 LAUNCH_TAKES, DISK_TAKES = 1.0, 0.1
 DIES_AFTER = 2.0
@@ -181,6 +181,13 @@ class World:
         if self.page is None or not self.process:
             return None
         return page_model.shown(self.page, self.lies, self.truth(), now)
+
+    def facts_shown(self, now: float) -> Facts | None:
+        """What stands behind that reading; None where nothing of the page is heard."""
+        page = self.page
+        if page is None or not self.process or page.error or now < page.began + OBSERVED_AFTER or self.lies.crashed:
+            return None
+        return page_model.facts_of(page, self.lies, self.truth(), now)
 
     def code_on_show(self, now: float) -> bool:
         """Whether a person could link a device here, truly."""

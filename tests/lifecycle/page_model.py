@@ -202,10 +202,11 @@ def shown(page: Page, lies: Lies, truth: Truth, now: float) -> PageReading | Non
         return None
     if lies.crashed:
         return status.gone("the page crashed", page.document)
-    return reading_of(_facts(page, lies, truth, now))
+    return reading_of(facts_of(page, lies, truth, now))
 
 
-def _facts(page: Page, lies: Lies, truth: Truth, now: float) -> Facts:
+def facts_of(page: Page, lies: Lies, truth: Truth, now: float) -> Facts:
+    """All that the observer would tell of the page at a moment."""
     here = page.address is not None and (not page.strips or now < page.began + OBSERVED_AFTER + STRIPPED_AFTER)
     query = f"?post_logout=1{f'&logout_reason={page.address}' if page.address else ''}" if here else ""
     there = page.login is not None and now < keys_go_at(page, truth)

@@ -13,6 +13,8 @@ from tests.lifecycle.model_world import Backup, Profile, World
 from tests.lifecycle.page_model import NUMBER
 from tests.lifecycle.simulation import Simulation
 
+Scene = Callable[[], Simulation]
+
 OPTIONS = Options(timeout=40.0, backup_every=0.0, hung_after=10.0)
 """The times of the real page, with a shorter timeout: it is the least of what a walk would have to wait for."""
 
@@ -177,7 +179,7 @@ def broken_backup_start() -> Simulation:
     return new_run(world).start()
 
 
-SCENES: tuple[Callable[[], Simulation], ...] = (
+SCENES: tuple[Scene, ...] = (
     fresh_start,
     launched,
     ready,
