@@ -257,7 +257,6 @@ class Knowledge:
     login: str | None = None
     noise: str | None = None
     ready_number: str | None = None
-    other_since: float | None = None
     bot_runs: bool = False
     bot_code: int | None = None
     said: Said = field(default_factory=Said)
@@ -550,6 +549,12 @@ class Knowledge:
                     said=Said(checked=True),
                     restoration=replace(self.restoration, attempt=None),
                 )
+            case do.BeginRestoration(), _ if self.phase is Phase.RESTORE:
+                # A doubt within the way: what was tried on it stays tried, and its first ready is still to come.
+                restoration = replace(
+                    self.restoration, attempt=None, found=None, reason=action.reason, suspicion=action.suspicion
+                )
+                return replace(self, disk=None, restoration=restoration)
             case do.BeginRestoration(), _:
                 return replace(
                     self,
@@ -857,7 +862,6 @@ class Knowledge:
             saving=Saving(ready_at=at, next_at=at, next_backup=at + every if every else float("inf")),
             outage=None,
             stable_since=at,
-            other_since=None,
             pulse_at=at,
             restoration=Restoration(),
             said=replace(self.said, waiting=None, conflict=None, auth_failure=False, documents=self.page.documents),

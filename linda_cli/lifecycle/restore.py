@@ -136,7 +136,7 @@ def _next_backup(know: Knowledge, now: float) -> tuple[Action, ...]:
         if proof is None and facts.verdict == "rejected":
             proof = "rejected before"
         if proof is None:
-            return _not_ready(know, now)
+            return _not_proven(know, now)
         return _put(know, restoration.found.name, proof)
     return _nothing_left(know, now)
 
@@ -166,9 +166,16 @@ def _nothing_left(know: Knowledge, now: float) -> tuple[Action, ...]:
     if restoration.failure in ("died", "unsupported") or (restoration.put_back and restoration.failure != "rejected"):
         return _give_up(know, _failed_for_good(know))
     if not proofs.SHOW_CODE.holds(know, now):
-        return _not_ready(know, now)
+        return _not_proven(know, now)
     refusal = link_refusal(know)
     return _give_up(know, refusal) if refusal is not None else (do.BeginLinking(),)
+
+
+def _not_proven(know: Knowledge, now: float) -> tuple[Action, ...]:
+    """No step is left that may be taken: with what the last one said."""
+    if know.restoration.failure is not None:
+        return _give_up(know, _failed_for_good(know))
+    return _not_ready(know, now)
 
 
 def _failed_for_good(know: Knowledge) -> LindaError:

@@ -64,13 +64,12 @@ def a_healthy_world_is_ready_again(before: Simulation) -> str | None:
     heal(sim)
     if sim.over:
         return None
-    login = sim.world.profile.login if sim.world.profile is not None else None
+    if sim.know.phase is not Phase.LINK and not _something_works(sim):
+        return None
     if sim.know.phase is Phase.LINK:
         if not sim.rest_until(lambda one: one.over or moves.scanned(one) or one.know.was_ready, READY_WITHIN):
             return f"a_healthy_world_is_ready_again: no code came\n{sim.story()}"
         sim.look()
-    elif login is not None and login not in sim.world.linked:
-        return None
     if not sim.rest_until(lambda one: one.over or _is_ready(one), READY_WITHIN):
         if sim.know.phase is Phase.LINK or "logged_out" in sim.names():
             return None
@@ -86,6 +85,13 @@ def a_healthy_world_is_ready_again(before: Simulation) -> str | None:
     if know.restoration.attempt is not None or know.restoration.suspicion is not None:
         return f"a_healthy_world_is_ready_again: counters did not settle: {know.restoration}\n{sim.story()}"
     return None
+
+
+def _something_works(sim: Simulation) -> bool:
+    world = sim.world
+    return world.works(world.profile) or any(
+        world.works(one.profile) for one in world.backups if world.may_be_found(one)
+    )
 
 
 def _is_ready(sim: Simulation) -> bool:

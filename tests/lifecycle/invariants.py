@@ -82,6 +82,14 @@ def another_account_is_moved_only_where_one_is(sim: Simulation, action: Action) 
     return None if login == "other" else f"{login} is linked here"
 
 
+def a_changed_number_is_told_only_where_it_changed(sim: Simulation, action: Action) -> str | None:
+    """1: ``number_changed`` is about the same device under another number, and nothing else."""
+    if not isinstance(action, do.Tell) or action.event != "number_changed":
+        return None
+    login = sim.world.page.login if sim.world.page is not None else None
+    return None if login == "moved" else f"{login} is linked here"
+
+
 def nothing_is_pressed_that_is_not_meant(sim: Simulation, action: Action) -> str | None:
     """1: "use here" is pressed only in its own popup, for another computer only with --takeover."""
     if not isinstance(action, do.Press) or action.target not in (Target.COMPUTER, Target.WINDOW):
@@ -366,6 +374,7 @@ CHECKS = Checks(
         what_works_is_never_displaced,
         what_works_is_never_recorded_as_rejected,
         another_account_is_moved_only_where_one_is,
+        a_changed_number_is_told_only_where_it_changed,
         nothing_is_pressed_that_is_not_meant,
         what_is_revoked_was_there_and_has_a_name,
         what_is_rejected_has_a_name,

@@ -16,7 +16,7 @@ from linda_cli.lifecycle.decisions import Action
 from linda_cli.whatsapp.observer import Pulse
 from linda_cli.whatsapp.status import PageReading
 from tests.lifecycle import page_model
-from tests.lifecycle.page_model import BOOT, NUMBER, Lies, Page, Truth, digest, noise_of
+from tests.lifecycle.page_model import BOOT, NUMBER, OBSERVED_AFTER, Facts, Lies, Page, Truth, digest, noise_of
 
 LAUNCH_TAKES, DISK_TAKES = 1.0, 0.1
 DIES_AFTER = 2.0
@@ -25,13 +25,14 @@ PROBE_TAKES = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """``bytes``: their fingerprint. ``login`` None: none is in them. ``fatal``: the page cannot open its storage.
-    ``damaged``: Chromium drops what is in it when it is opened."""
+    """``bytes``: their fingerprint. ``login`` None: none is in them. ``ends``: the reason with which the page ends on
+    them although the login is linked, "0" where it cannot open its storage. ``damaged``: Chromium drops what is in it
+    when it is opened. ``renamed``: the login's keys have other names on the disk."""
 
     bytes: str
     login: str | None = "own"
     damaged: bool = False
-    fatal: bool = False
+    ends: str | None = None
     renamed: bool = False
 
 
@@ -63,6 +64,7 @@ class World:
         "bytes_made",
         "died_on_profile",
         "document",
+        "elsewhere",
         "empty_dies",
         "fails_next",
         "gone_at",
@@ -110,6 +112,7 @@ class World:
         self.how = ""
         self.kills = 0
         self.empty_dies = False
+        self.elsewhere = False
         self.died_on_profile = 0
         self.gone_at: float | None = None
         self.pending: tuple[Pending, ...] = ()
@@ -169,7 +172,7 @@ class World:
             profile is not None
             and profile.login in self.linked
             and not profile.damaged
-            and not profile.fatal
+            and profile.ends is None
             and profile.login not in self.revoked
         )
 
@@ -178,6 +181,13 @@ class World:
         if self.page is None or not self.process:
             return None
         return page_model.shown(self.page, self.lies, self.truth(), now)
+
+    def facts_shown(self, now: float) -> Facts | None:
+        """What stands behind that reading; None where nothing of the page is heard."""
+        page = self.page
+        if page is None or not self.process or page.error or now < page.began + OBSERVED_AFTER or self.lies.crashed:
+            return None
+        return page_model.facts_of(page, self.lies, self.truth(), now)
 
     def code_on_show(self, now: float) -> bool:
         """Whether a person could link a device here, truly."""
@@ -224,15 +234,19 @@ class World:
             wiped,
             strips,
             error=not self.network,
+            ends=self.profile.ends if self.profile is not None else None,
         )
 
     def page_leaves(self, now: float) -> bool:
         """An unlinked page wipes its login and goes to the address of a logout."""
         if self.page is None or not self.process or now < page_model.leaves_at(self.page, self.truth()):
             return False
-        self.wipe()
-        assert self.page is not None
+        ends = self.page.ends
         self.page = replace(self.page, login=None, wiped=True)
+        if ends is not None:
+            self.new_document(now, address=ends, strips=False)
+            return True
+        self.wipe()
         self.new_document(now, address=None if self.how == "absent" else self.how)
         return True
 
@@ -255,12 +269,10 @@ class World:
         if profile.damaged:
             self.profile = profile = replace(profile, login=None, damaged=False, bytes=self.new_bytes("dropped"))
         self.document = 0
-        if profile.fatal:
-            # The page cannot open its storage: it says so in its address and shows no key of a login.
-            self.document = 1
-            self.page = Page(1, now, BOOT, None, "0", True, strips=False)
-            return
         self.new_document(now)
+        if self.elsewhere and self.page is not None:
+            # The browser has opened another profile than it was told: nothing of this one is read or written.
+            self.page = replace(self.page, login=None)
 
     def ended(self) -> None:
         """The browser's process is gone. What it had open has changed."""
@@ -270,7 +282,7 @@ class World:
         self.told_page = None
         self.gone_at = None
         self.lies = replace(self.lies, crashed=False, other_tab=False, unobserved=False)
-        if self.profile is not None and self.profile.login is not None and not self.profile.fatal:
+        if self.profile is not None and self.profile.login is not None and self.profile.ends is None:
             login = self.profile.login
             self.profile = replace(self.profile, bytes=self.new_bytes(login), renamed=self.lies.renamed)
 
@@ -332,6 +344,8 @@ class World:
                 return None
             case do.TryEmptyProfile():
                 return not self.empty_dies
+            case do.Reload() | do.Press() | do.InstallObserver() if self.hung:
+                raise BrowserFailed("the browser did not answer", "linda info")
             case do.Reload() if self.page is not None and self.process:
                 self.new_document(now)
                 return None

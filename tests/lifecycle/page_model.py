@@ -32,7 +32,8 @@ SOCKET_NOTICES, SOCKET_RETURNS = 1.0, 3.0
 class Page:
     """One document of the tab. ``login``: in its localStorage. ``address``: the logout reason that it came with, None
     for the plain address; ``strips``: it takes that out again. ``wiped``: the login's databases are gone. ``error``:
-    Chromium's own page. ``synced_at``: until then it syncs."""
+    Chromium's own page. ``synced_at``: until then it syncs. ``ends``: the reason with which it ends once it has
+    started, although its login is linked."""
 
     document: int
     began: float
@@ -43,17 +44,21 @@ class Page:
     strips: bool = True
     error: bool = False
     synced_at: float = 0.0
+    ends: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Lies:
-    """What the page tells although it is not so, and until when. ``renamed``: the login's keys have other names."""
+    """What the page tells although it is not so, and until when. ``renamed``: the login's keys have other names.
+    ``other_until``: it shows the keys of another account. ``second_tab``: a tab that takes nothing from this one."""
 
     renamed: bool = False
     half_renamed: bool = False
     unreadable_until: float = 0.0
     code_until: float = 0.0
     blind_until: float = 0.0
+    other_until: float = 0.0
+    second_tab: bool = False
     dialog: bool = False
     conflict: bool = False
     other_tab: bool = False
@@ -159,6 +164,8 @@ def connected_at(page: Page, truth: Truth) -> float:
 
 def keys_go_at(page: Page, truth: Truth) -> float:
     """When the page of an unlinked login removes its keys."""
+    if page.login is not None and page.ends is not None and truth.network:
+        return booted_at(page, truth)
     if page.login is None or truth.unlinked_at is None or not truth.network:
         return float("inf")
     return max(truth.unlinked_at, connected_at(page, truth)) + KEYS_GO_AFTER
@@ -183,6 +190,7 @@ def changes_of(page: Page, lies: Lies, truth: Truth) -> tuple[float, ...]:
         lies.unreadable_until,
         lies.code_until,
         lies.blind_until,
+        lies.other_until,
     )
 
 
@@ -194,10 +202,11 @@ def shown(page: Page, lies: Lies, truth: Truth, now: float) -> PageReading | Non
         return None
     if lies.crashed:
         return status.gone("the page crashed", page.document)
-    return reading_of(_facts(page, lies, truth, now))
+    return reading_of(facts_of(page, lies, truth, now))
 
 
-def _facts(page: Page, lies: Lies, truth: Truth, now: float) -> Facts:
+def facts_of(page: Page, lies: Lies, truth: Truth, now: float) -> Facts:
+    """All that the observer would tell of the page at a moment."""
     here = page.address is not None and (not page.strips or now < page.began + OBSERVED_AFTER + STRIPPED_AFTER)
     query = f"?post_logout=1{f'&logout_reason={page.address}' if page.address else ''}" if here else ""
     there = page.login is not None and now < keys_go_at(page, truth)
@@ -206,18 +215,20 @@ def _facts(page: Page, lies: Lies, truth: Truth, now: float) -> Facts:
         f"https://web.whatsapp.com/{query}",
         databases=() if page.wiped or page.login is None else ("signal-storage",),
         arrived_with=page.address,
-        other_tabs=int(lies.other_tab),
+        other_tabs=int(lies.other_tab or lies.second_tab),
         error="the observer threw" if lies.unobserved else None,
     )
     if page.login is not None and there and not lies.renamed:
-        wid = "" if lies.half_renamed else json.dumps(f"{number_in(page.login)}:7@c.us")
-        facts = replace(facts, wid=wid, noise=noise_of(page.login))
+        login = "other" if now < lies.other_until else page.login
+        wid = "" if lies.half_renamed else json.dumps(f"{number_in(login)}:7@c.us")
+        facts = replace(facts, wid=wid, noise=noise_of(login))
     if now < lies.unreadable_until:
         facts = replace(facts, wid=None, noise=None)
     facts = _screen(page, lies, truth, now, facts, there=there)
-    # The popup of another window or computer is about a login; "Log out?" and its like lie over chats or a code.
-    elsewhere = page.login is not None and (lies.conflict or lies.other_tab) and not facts.loading and facts.ref is None
-    facts = replace(facts, popups=int(lies.dialog and (facts.pane or facts.ref is not None)) + int(elsewhere))
+    # The popup of another window or computer is about a login; "Log out?" and its like lie over what has started.
+    started = not facts.loading and facts.structure is None
+    elsewhere = page.login is not None and (lies.conflict or lies.other_tab) and started and facts.ref is None
+    facts = replace(facts, popups=int(lies.dialog and started) + int(elsewhere))
     if now < lies.blind_until:
         facts = replace(facts, socket=None, mode=None)
     return facts
@@ -246,7 +257,7 @@ def _screen(page: Page, lies: Lies, truth: Truth, now: float, facts: Facts, *, t
             return replace(facts, loading=True, socket="OPENING", mode="SYNCING")
         return replace(facts, socket="CONNECTED", mode="SYNCING", percent=int((page.synced_at - now) // 5))
     if lies.locked:
-        return replace(facts, socket="CONNECTED", mode="MAIN")
+        return replace(facts, socket="CONNECTED" if truth.network else "OPENING", mode="MAIN")
     if truth.network:
         # The server accepts no login that was unlinked meanwhile.
         away = unlinked_first or page.began < truth.network_at <= now < truth.network_at + SOCKET_RETURNS

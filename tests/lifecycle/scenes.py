@@ -13,6 +13,8 @@ from tests.lifecycle.model_world import Backup, Profile, World
 from tests.lifecycle.page_model import NUMBER
 from tests.lifecycle.simulation import Simulation
 
+Scene = Callable[[], Simulation]
+
 OPTIONS = Options(timeout=40.0, backup_every=0.0, hung_after=10.0)
 """The times of the real page, with a shorter timeout: it is the least of what a walk would have to wait for."""
 
@@ -107,11 +109,77 @@ def fatal_start() -> Simulation:
     """A profile whose storage the page cannot open."""
     world = linked_world()
     assert world.profile is not None
-    world.profile = replace(world.profile, fatal=True)
+    world.profile = replace(world.profile, ends="0")
     return new_run(world).start()
 
 
-SCENES: tuple[Callable[[], Simulation], ...] = (
+def failing_start() -> Simulation:
+    """A profile on which the page's sync fails: it ends with that reason, and a backup works."""
+    world = linked_world()
+    assert world.profile is not None
+    world.profile = replace(world.profile, ends="1")
+    return new_run(world).start()
+
+
+def takeover() -> Simulation:
+    """Ready, with ``--takeover``."""
+    sim = new_run(options=replace(OPTIONS, takeover=True)).start()
+    assert sim.rest_until(lambda one: "saved" in one.names(), 30.0), sim.story()
+    return sim
+
+
+def renamed_start() -> Simulation:
+    """The keys had other names already when the last run ended: none is found on the disk or by the page."""
+    world = linked_world()
+    assert world.profile is not None
+    world.profile = replace(world.profile, renamed=True)
+    world.lies = replace(world.lies, renamed=True)
+    return new_run(world).start()
+
+
+def emptied_start() -> Simulation:
+    """A profile in which something of the page is left and no login; a backup works."""
+    world = linked_world()
+    world.profile = Profile("empty.4", login=None)
+    return new_run(world).start()
+
+
+def unlinked_meanwhile() -> Simulation:
+    """The device was unlinked while no run was there."""
+    world = linked_world()
+    world.linked = frozenset()
+    sim = new_run(world).start()
+    assert sim.rest_until(lambda one: one.know.up, 10.0), sim.story()
+    return sim
+
+
+def another_account_in_the_profile() -> Simulation:
+    """A person linked another account in the same profile."""
+    world = linked_world()
+    world.linked = frozenset({"own", "other"})
+    world.profile = Profile("other.4", login="other")
+    sim = new_run(world).start()
+    assert sim.rest_until(lambda one: one.know.up, 10.0), sim.story()
+    return sim
+
+
+def rejected_start() -> Simulation:
+    """An earlier run recorded a rejection of these bytes, and there is no backup."""
+    world = linked_world()
+    world.rejected = frozenset({"own.4"})
+    world.backups = ()
+    return new_run(world).start()
+
+
+def broken_backup_start() -> Simulation:
+    """The profile is gone; the newest backup does not verify, the one below does."""
+    world = linked_world()
+    world.profile = None
+    world.backups = (replace(world.backups[0], readable=False), world.backups[1])
+    return new_run(world).start()
+
+
+SCENES: tuple[Scene, ...] = (
     fresh_start,
     launched,
     ready,
@@ -122,4 +190,12 @@ SCENES: tuple[Callable[[], Simulation], ...] = (
     attached,
     damaged_start,
     fatal_start,
+    failing_start,
+    takeover,
+    renamed_start,
+    emptied_start,
+    unlinked_meanwhile,
+    another_account_in_the_profile,
+    rejected_start,
+    broken_backup_start,
 )

@@ -44,7 +44,7 @@ def _class_of(moment: float, now: float) -> float:
 
 
 @cache
-def _fields(kind: type) -> tuple[tuple[str, bool], ...]:
+def _fields(kind: Any) -> tuple[tuple[str, bool], ...]:
     return tuple(
         (one.name, one.name.endswith(_MOMENTS)) for one in dataclasses.fields(kind) if one.name not in _LEFT_OUT
     )
@@ -61,7 +61,7 @@ def _key(value: Any, now: float) -> object:
         return tuple(_key(one, now) for one in value)
     if isinstance(value, frozenset):
         return len(value)
-    if dataclasses.is_dataclass(value):
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return tuple(
             _class_of(found, now) if is_moment and isinstance(found, float) else _key(found, now)
             for name, is_moment in _fields(type(value))
