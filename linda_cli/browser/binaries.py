@@ -10,6 +10,7 @@ from _thread import get_native_id
 from collections.abc import Mapping
 from pathlib import Path
 
+from linda_cli.browser.environment import scrubbed_environment
 from linda_cli.errors import BrowserMissing, BrowserSilent
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -84,8 +85,9 @@ def ask_version(binary: Path) -> str:
 
     try:
         told = subprocess.run(
-            [binary, "--version"], capture_output=True, text=True, timeout=20, check=False, stdin=subprocess.DEVNULL
-        )
+            [binary, "--version"], capture_output=True, text=True, timeout=20, check=False, stdin=subprocess.DEVNULL,
+            env=scrubbed_environment(),
+        )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise BrowserSilent(f"{binary} does not answer to --version", f"{binary} --version") from None
     except OSError as problem:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from linda_cli.browser.environment import scrubbed_environment
 from linda_cli.browser.processes import DevToolsPort, forget_port, occupant, read_port
 from linda_cli.errors import BrowserFailed, BrowserMissing, BrowserSilent, InUse
 
@@ -71,7 +72,7 @@ def begin(binary: Path, arguments: Sequence[str], profile: Path, log: Path) -> S
 def _environment() -> dict[str, str]:
     """Ours, but for a TMPDIR too long for Chromium: it keeps a socket there, whose path may have 107 bytes at most,
     and aborts (signal 6) where it has more."""
-    environ = dict(os.environ)
+    environ = scrubbed_environment()
     if len(os.fsencode(environ.get("TMPDIR", ""))) > 60:
         environ["TMPDIR"] = "/tmp"
     return environ

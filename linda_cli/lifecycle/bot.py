@@ -21,6 +21,7 @@ from enum import Enum
 from pathlib import Path
 from typing import IO, Protocol
 
+from linda_cli.browser.environment import scrubbed_environment
 from linda_cli.errors import Misused
 from linda_cli.lifecycle.backoff import Backoff
 from linda_cli.lifecycle.changes import Changes, watchable
@@ -200,7 +201,7 @@ class Bot:
         environ = {
             # Its lines are to be seen when it says them.
             "PYTHONUNBUFFERED": "1",
-            **os.environ,
+            **scrubbed_environment(),
             "LINDA_DEBUGGER_ADDRESS": self._address,
             "LINDA_SESSION": self._run.number or "",
             "LINDA_EVENTS": str(self._socket.path),
