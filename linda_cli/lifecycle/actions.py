@@ -36,6 +36,7 @@ from linda_cli.sessions import checks, manifest
 from linda_cli.sessions.clock import iso, ms_of, now_ms
 from linda_cli.sessions.durable import make_folder
 from linda_cli.sessions.login import read_login
+from linda_cli.sessions.ownership import set_owner
 from linda_cli.sessions.store import Store
 from linda_cli.sessions.verdict import can_restore
 from linda_cli.whatsapp import actions as page_actions
@@ -191,8 +192,12 @@ class Actions:
 
     def _note(self, **fields: Any) -> None:
         number = self._number()
-        if number is not None:
-            self.state.save(number, **fields)
+        if number is None:
+            return
+        self.state.save(number, **fields)
+        if fields.get("lastState") == "authenticated":
+            # From the scan on the login is somebody's, also where a kill comes before ready.
+            self.state.change(number, lambda entry: set_owner(entry, self._options.owner))
 
     def _before_telling(self, event: str, facts: Mapping[str, Any]) -> None:
         if event == "disconnected":
@@ -225,6 +230,7 @@ class Actions:
                 entry.update(login=login, noise=noise)
             if not restored:
                 entry.update(authMethod=source, linkedAt=moment)
+                set_owner(entry, self._options.owner)
             elif first:
                 entry["restoreCount"] = int(str(entry.get("restoreCount") or 0)) + 1
                 entry["lastRestored"] = moment

@@ -32,6 +32,7 @@ from linda_cli.sessions.home import Home, Stamped
 from linda_cli.sessions.login import Login
 from linda_cli.sessions.login_files import Entry, fingerprint, login_files, never_changes, shared
 from linda_cli.sessions.manifest import MANIFEST, Manifest, read_manifest, trouble, unusable
+from linda_cli.sessions.ownership import LOCAL
 from linda_cli.sessions.pinning import MOST, Pin, pinned
 from linda_cli.sessions.sharing import Donor, donor
 
@@ -51,6 +52,7 @@ class Origin:
     verified: bool = False
     browser: str | None = None
     browser_version: str | None = None
+    owner: str | None = None
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -70,6 +72,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         "cold": manifest.cold,
         "verified": manifest.verified,
         "sandbox": manifest.sandbox,
+        "owner": manifest.owner,
         "files": [{"path": one.path, "size": one.size, "sha256": one.sha256} for one in manifest.files],
     }
     write_whole(folder / MANIFEST, json.dumps(told, indent=1).encode() + b"\n")
@@ -185,6 +188,7 @@ def _finish(home: Home, work: Path, ms: int, origin: Origin, entries: tuple[Entr
         verified=origin.verified,
         files=entries,
         sandbox=login.sandbox,
+        owner=origin.owner or LOCAL,
     )
     write_manifest(work, manifest)
     stamped = Stamped(f"backup-{origin.number}-{ms}", "backup", origin.number, ms)

@@ -18,6 +18,7 @@ from linda_cli.sessions.clock import iso
 from linda_cli.sessions.durable import hash_file
 from linda_cli.sessions.home import Home, Stamped, parse_stamped
 from linda_cli.sessions.login_files import LOGIN_ROOTS, Entry, fingerprint
+from linda_cli.sessions.ownership import LOCAL, recorded_owner
 from linda_cli.sessions.state import read_json
 from linda_cli.sessions.values import Backup
 
@@ -48,6 +49,7 @@ class Manifest:
     verified: bool
     files: tuple[Entry, ...]
     sandbox: bool = False
+    owner: str = LOCAL
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -94,7 +96,7 @@ def _parsed(told: dict[str, Any], name: str) -> Manifest:
         raise ValueError("fingerprint")
     known = {
         "version", "number", "createdAt", "reason", "label", "browser", "browserVersion", "linkedAs", "login",
-        "fingerprint", "cold", "verified", "files", "sandbox",
+        "fingerprint", "cold", "verified", "files", "sandbox", "owner",
     }  # fmt: skip
     return Manifest(
         number=_text(told["number"]),
@@ -110,6 +112,7 @@ def _parsed(told: dict[str, Any], name: str) -> Manifest:
         verified=told["verified"] is True,
         files=entries,
         sandbox=told.get("sandbox") is True,
+        owner=_text(recorded_owner(told)),
         extra={key: value for key, value in told.items() if key not in known},
     )
 

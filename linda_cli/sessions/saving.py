@@ -18,6 +18,7 @@ from linda_cli.sessions.fingerprints import profile_entries, remember
 from linda_cli.sessions.home import Stamped
 from linda_cli.sessions.locks import STORE_WAIT, held
 from linda_cli.sessions.login_files import Entry, fingerprint
+from linda_cli.sessions.ownership import recorded_owner
 from linda_cli.sessions.reading import Reading
 from linda_cli.sessions.results import BackedUp, BackedUpAll, BackedUpOne, Problem
 from linda_cli.sessions.retention import Decision, Kept, Policy, plan
@@ -160,7 +161,18 @@ class Saving(Reading):
         self.check_world(seen.login.sandbox if seen.login else None)
         version = self.world.around(profile).browser_version
         stamped = backups.take(
-            self.home, profile, Origin(number, reason, label, cold, verified, "Chromium", seen.written_by or version)
+            self.home,
+            profile,
+            Origin(
+                number,
+                reason,
+                label,
+                cold,
+                verified,
+                "Chromium",
+                seen.written_by or version,
+                recorded_owner(self.state.entry(number)),
+            ),
         )
         if cold and self.world.running(profile) is not None:
             # A browser came up while we copied: the copy is sound, but nobody can call it the last word.
