@@ -18,7 +18,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 from linda_cli.browser.binaries import find_browser, find_driver
-from linda_cli.server.tokens import make
+from linda_cli.server.auth import make
 from tests.conftest import needs
 from tests.linda import NUMBER, World
 from tests.server.served import Served
