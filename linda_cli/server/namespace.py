@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,7 +48,18 @@ class BoundedServer(socketio.AsyncServer):  # type: ignore[misc]
 
     def _expect_namespace(self, eio_sid: str) -> None:
         if eio_sid in self.environ and self.manager.sid_from_eio_sid(eio_sid, NAMESPACE) is None:
+            self.start_background_task(self.end, eio_sid)
+
+    async def end(self, eio_sid: str) -> None:
+        """Close a connection, also that of a client that does not answer to being told so."""
+        environ = self.environ.get(eio_sid) or {}
+        if eio_sid in self.eio.sockets:
             self.start_background_task(self.eio.disconnect, eio_sid)
+        send = environ.get("asgi.send")
+        if send is not None and environ["asgi.scope"]["type"] == "websocket":
+            await asyncio.sleep(0.5)
+            with contextlib.suppress(RuntimeError):  # the client has closed it meanwhile
+                await send({"type": "websocket.close", "code": 1008})
 
     async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
         if self.manager.sid_from_eio_sid(eio_sid, namespace or "/") is None:
@@ -92,7 +104,10 @@ class AccountNamespace(socketio.AsyncNamespace):  # type: ignore[misc]
 
     async def _end(self, sid: str) -> None:
         if sid in self._clients:
+            eio_sid = self.server.manager.eio_sid_from_sid(sid, NAMESPACE)
             await self.disconnect(sid)
+            if eio_sid is not None:
+                await self.server.end(eio_sid)
 
     def _named(self, sid: str, principal: Principal) -> None:
         client = self._clients.get(sid)
