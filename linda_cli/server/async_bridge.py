@@ -59,7 +59,7 @@ class AsyncBridge:
                 published = await self._arrived.get()
                 try:
                     await carry(published)
-                except Exception:
+                except Exception:  # noqa: BLE001 - see below
                     # A bug at one event must not end the hearing of all that come after it.
                     self._say(f"passing on {published.event.event} failed: {traceback.format_exc(limit=-3)}")
         finally:

@@ -75,8 +75,7 @@ class _Subscription:
                 if published is None:
                     return
                 self.subscriber(published)
-            except Exception:
-                # A bug in one subscriber is said, and the next event is told all the same.
+            except Exception:  # noqa: BLE001 - a bug in one subscriber is said, and the next event is told all the same
                 name = published.event.event if published is not None else "the end"
                 self.say(f"the subscriber {self.name} failed at {name}: {traceback.format_exc(limit=-3)}")
             finally:

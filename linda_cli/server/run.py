@@ -69,7 +69,7 @@ async def _carry(services: Services, namespace: AccountNamespace) -> None:
     while True:
         try:
             await services.bridge.run(namespace.carry)
-        except Exception as problem:
+        except Exception as problem:  # noqa: BLE001 - said, and started again
             services.say(f"passing events on to sockets had ended and was started again: {problem!r}")
             await asyncio.sleep(0.1)
 

@@ -488,7 +488,8 @@ class AccountService:
 def filtered(statuses: Iterable[Status], status: str | None, owner: str | None, query: str | None) -> list[Status]:
     """Those of this status and owner whose number, label or owner contains ``query``."""
     wanted = (query or "").strip().casefold()
-    digits = "".join(char for char in wanted if char.isdigit())
+    spelled = all(char.isdigit() or char in " +().-" for char in wanted)
+    digits = "".join(char for char in wanted if char.isdigit()) if spelled else ""
 
     def matches(one: Status) -> bool:
         if status is not None and one.status != status:

@@ -16,10 +16,10 @@ from enum import Enum
 from typing import Any
 
 from linda_cli import errors
+from linda_cli.lifecycle.backoff import Backoff
 from linda_cli.lifecycle.events import Event, OnEvent, event
 from linda_cli.lifecycle.options import Pace
 from linda_cli.lifecycle.run import Run
-from linda_cli.lifecycle.backoff import Backoff
 from linda_cli.server.account_state import AUTHENTICATING, AccountState, reduce
 
 MakeRun = Callable[[str, OnEvent, str | None], Run]
@@ -181,7 +181,7 @@ class AccountSupervisor:
             try:
                 last = self._until_the_end(backoff, last)
                 return
-            except Exception:
+            except Exception:  # noqa: BLE001 - see below
                 # No thread ends in silence: the bug is said, and the account comes back as after any failure.
                 self._say(f"{self.number}: a bug in linda\n{traceback.format_exc()}")
                 last = Outcome(errors.Failed("a bug in linda", "see the log of the server"))
@@ -264,7 +264,7 @@ class AccountSupervisor:
                 run.execute()
         except errors.LindaError as failure:
             problem = failure
-        except Exception as bug:
+        except Exception as bug:  # noqa: BLE001 - see below
             # A run is other code's whole world; a bug in it is said and costs one try.
             self._say(f"{self.number}: a bug in linda\n{traceback.format_exc()}")
             problem = errors.Failed(f"a bug in linda: {type(bug).__name__}", "see the log of the server")

@@ -173,7 +173,7 @@ class Supervisors:
             self.restoration.run(
                 self._to_restore, start, lambda number: store.world.running(store.profile(number)) is not None
             )
-        except Exception as problem:
+        except Exception as problem:  # noqa: BLE001 - see below
             # Whatever keeps all accounts from coming up is said; the server goes on for what can be asked of it.
             self.say(f"restoration failed: {problem}")
         if not self._closing.is_set():

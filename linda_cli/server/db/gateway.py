@@ -106,7 +106,7 @@ class Database:
                 if not isinstance(told, Unavailable):
                     self._say(f"the database refused a change: {type(problem).__name__}")
                 task.answer.set_exception(told)
-            except Exception as problem:
+            except Exception as problem:  # noqa: BLE001 - see below
                 # Whatever it is, it belongs to who asked; the worker goes on for the others.
                 task.answer.set_exception(problem)
 
@@ -127,7 +127,7 @@ class Database:
             try:
                 with self.engine.connect() as connection:
                     connection.execute(text("SELECT 1 FROM alembic_version"))
-            except Exception as failure:
+            except Exception as failure:  # noqa: BLE001 - see below
                 # A probe must not end by what it looks for; its class is said, never an address with a password.
                 problem = f"the database does not answer: {type(failure).__name__}"
             self._answered = max(time.monotonic(), self._probe_began)

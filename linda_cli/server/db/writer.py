@@ -31,6 +31,7 @@ class AccountWriter:
         self._unwritten: dict[str, dict[str, Any]] = {}
         self._changed = threading.Condition()
         self._busy = False
+        self._batch: frozenset[str] = frozenset()
         self._closing = False
         self._failing = False
         self._thread = threading.Thread(target=self._run, name="account-writer", daemon=True)
@@ -53,7 +54,7 @@ class AccountWriter:
     def waiting(self) -> int:
         """Accounts whose newest state is not in the database yet."""
         with self._changed:
-            return len(self._unwritten) + self._busy
+            return len(self._unwritten.keys() | self._batch)
 
     def flush(self, within: float) -> bool:
         """Wait until all is written; False where that takes longer."""
@@ -75,10 +76,11 @@ class AccountWriter:
                 if self._closing:
                     return
                 batch, self._unwritten = self._unwritten, {}
+                self._batch = frozenset(batch)
                 self._busy = True
             written = self._write(batch)
             with self._changed:
-                self._busy = False
+                self._busy, self._batch = False, frozenset()
                 if not written:
                     for number, fields in batch.items():
                         self._unwritten[number] = {**fields, **self._unwritten.get(number, {})}
