@@ -163,27 +163,18 @@ class _Rules:
         return self._foreign(request, host, forwarded, trusted)
 
     def _foreign(self, request: Request, host: str, forwarded: bool, trusted: bool) -> LindaError | None:
+        looks = request.method in ("GET", "HEAD")
+        if looks and request.path.startswith("/page/"):
+            return None  # scripts and styles of the package: a browser sends an Origin for modules
         origin = request.first(b"origin")
         if origin is not None:
             if origin.lower() in self._origins or origin.lower().partition("://")[2] == host:
                 return None
-            behind = forwarded and not trusted
-            return NotAllowed(
-                "the page's origin is not the server's name; a proxy in front must be made known"
-                if behind
-                else "a page of another origin may not ask",
-                f"start it with --behind-proxy {request.peer}/32 and --allowed-host NAME"
-                if behind
-                else f"start it with --origin {origin[:100]}"
-                if origin.isascii() and origin.isprintable()
-                else "",
-            )
-        site = request.first(b"sec-fetch-site")
-        if site in (None, "same-origin", "none"):
+            return NotAllowed(*_other_origin(origin, request.peer, forwarded and not trusted))
+        if request.first(b"sec-fetch-site") in (None, "same-origin", "none"):
             return None
         followed = request.first(b"sec-fetch-mode") == "navigate" and request.first(b"sec-fetch-dest") == "document"
-        asset = request.path.startswith("/page/") and site == "same-origin"
-        if request.method == "GET" and ((followed and request.path in PAGES) or asset):
+        if looks and followed and request.path in PAGES:
             return None
         return NotAllowed("another site may not use this server in somebody's browser", "open the page itself")
 
@@ -193,6 +184,20 @@ class _Rules:
         except ValueError:
             return False
         return any(address in network for network in self._proxies)
+
+
+def _other_origin(origin: str, peer: str, unknown_proxy: bool) -> tuple[str, str]:
+    """Why an Origin is refused, and what to do: a stranger's page and a proxy that is set up wrong look alike."""
+    if unknown_proxy:
+        return (
+            "the page's origin is not the name that the proxy passes on, and the proxy is not known",
+            f"start linda serve with --behind-proxy {peer}/32 and --allowed-host NAME",
+        )
+    shown = origin[:100] if origin.isascii() and origin.isprintable() else "ORIGIN"
+    return (
+        "a page of another origin may not ask, or a proxy in front does not pass the Host header on",
+        f"in the proxy set the Host header (nginx: proxy_set_header Host $http_host;), or start with --origin {shown}",
+    )
 
 
 def _name(host: str) -> tuple[str, bool]:

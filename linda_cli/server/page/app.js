@@ -79,7 +79,8 @@ async function follow(number) {
     table.summarise();
     if (detail.current() === number) {
       await detail.show(status);
-      await detail.refresh();
+      // What is on its way out is not asked about any more.
+      if (!status.removing) await detail.refresh();
     }
   } catch (problem) {
     if (problem.status === 404) gone(number);
