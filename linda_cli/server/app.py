@@ -15,6 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
 from linda_cli.errors import LindaError, Misused
@@ -100,9 +101,19 @@ def _with_problems(responses: dict[str, Any]) -> None:
         del responses["422"]
     for told in responses.values():
         content = told.get("content", {})
-        schema = content.get("application/json", {}).get("schema", {})
-        if schema.get("$ref", "").endswith("/Problem"):
-            told["content"] = {_PROBLEM: content["application/json"]}
+        for body in content.values():
+            if body.get("schema", {}).get("$ref", "").endswith("/Problem"):
+                told["content"] = {_PROBLEM: body}
+                break
+
+
+def _allowed(api: FastAPI, path: str) -> list[str]:
+    """The methods of every route with this path; the framework itself names those of the first one only."""
+    found: set[str] = set()
+    for route in api.routes:
+        if isinstance(route, Route) and route.path_regex.match(path):
+            found |= route.methods or set()
+    return sorted(found)
 
 
 def _handle_problems(api: FastAPI, say: Callable[[str], None]) -> None:
@@ -129,7 +140,10 @@ def _handle_problems(api: FastAPI, say: Callable[[str], None]) -> None:
     @api.exception_handler(HTTPException)
     async def plain(request: Request, failure: HTTPException) -> JSONResponse:
         told = {"type": "about:blank", "title": failure.detail, "status": failure.status_code}
-        return JSONResponse({**told, "instance": request.url.path}, failure.status_code, failure.headers, _PROBLEM)
+        headers = dict(failure.headers or {})
+        if failure.status_code == 405:
+            headers["Allow"] = ", ".join(_allowed(api, request.url.path))
+        return JSONResponse({**told, "instance": request.url.path}, failure.status_code, headers, _PROBLEM)
 
     @api.exception_handler(Exception)
     async def bug(request: Request, failure: Exception) -> JSONResponse:

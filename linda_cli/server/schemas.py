@@ -7,13 +7,21 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-NUMBER_PATTERN = r"^\+?[ ().-]*[1-9](?:[ ().-]*[0-9]){6,14}[ ().-]*$"
-"""What is only formatting is accepted and dropped; digits of other scripts are, too."""
+from linda_cli.server.webhooks.events import EVENTS
+
+NUMBER_PATTERN = r"^\+?[1-9](?:[ .-]?[0-9]){6,14}$"
+"""How a number is best sent. More is accepted: other formatting is dropped, digits of other scripts are read."""
 _VISIBLE = r"^[^\x00-\x1f\x7f]*$"
 _OWNER = r"^[!-~](?:[ -~]{0,62}[!-~])?$"
+_URL = r"^https?://[a-z][a-z0-9]{0,20}(\.[a-z]{2,10}){1,2}(/[A-Za-z0-9/_-]*)?$"
 
 Label = Annotated[str, StringConstraints(max_length=200, pattern=_VISIBLE)]
-Number = Annotated[str, StringConstraints(pattern=NUMBER_PATTERN, max_length=60)]
+Number = Annotated[str, StringConstraints(max_length=60), Field(json_schema_extra={"pattern": NUMBER_PATTERN})]
+Owner = Annotated[str, StringConstraints(min_length=1, max_length=64), Field(json_schema_extra={"pattern": _OWNER})]
+"""Any visible characters, in any script."""
+Url = Annotated[str, StringConstraints(max_length=2000), Field(json_schema_extra={"pattern": _URL})]
+"""More is accepted: ports, queries, addresses, and names outside ASCII."""
+EventName = Annotated[str, StringConstraints(max_length=40), Field(json_schema_extra={"enum": sorted(EVENTS)})]
 
 
 def _boolean(value: Any) -> Any:
@@ -37,10 +45,8 @@ class Body(BaseModel):
 class NewAccount(Body):
     """``owner`` and ``withLogin`` are for admins; everybody else's accounts are their own."""
 
-    number: Annotated[str, StringConstraints(max_length=60)] | Annotated[int, Field(ge=10**6, lt=10**15)] = Field(
-        examples=["971505760056"]
-    )
-    owner: Annotated[str, StringConstraints(max_length=200)] | None = None
+    number: Number | Annotated[int, Field(ge=10**6, lt=10**15)] = Field(examples=["971505760056"])
+    owner: Owner | None = None
     with_login: bool = False
     label: Label | None = None
 
@@ -49,7 +55,7 @@ class AccountChange(Body):
     """``label``: what people call it, empty for none. ``owner``, ``withLogin``: for admins, gives it to another."""
 
     label: Label | None = None
-    owner: Annotated[str, StringConstraints(max_length=200)] | None = None
+    owner: Owner | None = None
     with_login: bool = False
 
 
@@ -74,15 +80,15 @@ class Restore(Body):
 class NewWebhook(Body):
     """``events``: their names; none is all."""
 
-    url: Annotated[str, StringConstraints(max_length=2000)]
-    events: list[Annotated[str, StringConstraints(max_length=40)]] = Field(default=[], max_length=50)
+    url: Url
+    events: list[EventName] = Field(default=[], max_length=50)
 
 
 class WebhookChange(Body):
     """What is left out stays."""
 
-    url: Annotated[str, StringConstraints(max_length=2000)] | None = None
-    events: list[Annotated[str, StringConstraints(max_length=40)]] | None = Field(default=None, max_length=50)
+    url: Url | None = None
+    events: list[EventName] | None = Field(default=None, max_length=50)
 
 
 class NewLinkingLink(Body):
@@ -94,7 +100,7 @@ class NewLinkingLink(Body):
 class NewToken(Body):
     """``expiresIn``: seconds. Only an admin makes tokens for others, and such that last longer than their own."""
 
-    owner: Annotated[str, StringConstraints(max_length=200)] | None = None
+    owner: Owner | None = None
     role: Literal["user", "admin"] = "user"
     number: Number | None = None
     read_only: bool = False
@@ -104,7 +110,7 @@ class NewToken(Body):
 class Revocation(Body):
     """All tokens of an owner that were made until now."""
 
-    owner: Annotated[str, StringConstraints(max_length=200)]
+    owner: Owner
 
 
 class Link(Body):

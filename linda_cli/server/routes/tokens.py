@@ -67,13 +67,13 @@ def _secret(on: Services) -> str:
     return on.settings.jwt_secrets[0]
 
 
-@router.delete("/tokens/{token}", status_code=204, responses=problems(404, 507))
-async def revoke_token(who: Who, on: On, token: str) -> None:
+@router.delete("/tokens/{token_id}", status_code=204, responses=problems(404, 507))
+async def revoke_token(who: Who, on: On, token_id: str) -> None:
     """Revoke a token by its id. Its sockets end within a second."""
     who.must_write(who.number)
-    if not (0 < len(token) <= 64 and token.isalnum()):
+    if not (0 < len(token_id) <= 64 and token_id.isalnum()):
         raise NotFound("there is no such token", "POST /whatsapp/tokens")
-    await on.workers.work(on.database.run, lambda session: revoke(session, "token", token))
+    await on.workers.work(on.database.run, lambda session: revoke(session, "token", token_id))
     await on.workers.read(on.revocations.read)
 
 

@@ -22,6 +22,7 @@ from linda_cli.server.db.models import WebhookRow
 from linda_cli.server.event_bus import Published
 from linda_cli.server.serializers import of_event
 from linda_cli.server.webhooks.addresses import Network, parse, resolve
+from linda_cli.server.webhooks.events import EVENTS
 from linda_cli.server.webhooks.journal import Delivery, Journal, now
 from linda_cli.server.webhooks.line import Line, Pace
 from linda_cli.server.webhooks.request import WITHIN, post, signature
@@ -29,17 +30,6 @@ from linda_cli.sessions.clock import iso
 
 MOST = 20
 """Webhooks of one owner."""
-
-EVENTS = frozenset(
-    (
-        "checked", "repaired", "quarantined", "restoring", "rung_failed", "loading", "qr", "pairing_code",
-        "passkey_required", "authenticated", "syncing", "ready", "saved", "backed_up", "backup_failed", "disconnected",
-        "reconnected", "conflict", "waiting", "number_changed", "page_reloaded", "save_delayed", "auth_failure",
-        "logged_out", "stopped", "restored_session_ready", "session_restoration_failed", "removed", "removal_failed",
-        "error", "note", "tidied", "test",
-    )
-)  # fmt: skip
-"""What may be asked for."""
 
 
 @dataclass(frozen=True, slots=True)
