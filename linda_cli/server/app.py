@@ -15,7 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Route
+from starlette.routing import compile_path
 from starlette.staticfiles import StaticFiles
 
 from linda_cli.errors import LindaError, Misused
@@ -108,11 +108,11 @@ def _with_problems(responses: dict[str, Any]) -> None:
 
 
 def _allowed(api: FastAPI, path: str) -> list[str]:
-    """The methods of every route with this path; the framework itself names those of the first one only."""
+    """The methods of every operation with this path; the framework itself names those of the first one only."""
     found: set[str] = set()
-    for route in api.routes:
-        if isinstance(route, Route) and route.path_regex.match(path):
-            found |= route.methods or set()
+    for template, operations in api.openapi()["paths"].items():
+        if compile_path(template)[0].match(path):
+            found |= {method.upper() for method in operations}
     return sorted(found)
 
 
@@ -142,7 +142,7 @@ def _handle_problems(api: FastAPI, say: Callable[[str], None]) -> None:
         told = {"type": "about:blank", "title": failure.detail, "status": failure.status_code}
         headers = dict(failure.headers or {})
         if failure.status_code == 405:
-            headers["Allow"] = ", ".join(_allowed(api, request.url.path))
+            headers["Allow"] = ", ".join(_allowed(api, request.url.path)) or "GET, HEAD"
         return JSONResponse({**told, "instance": request.url.path}, failure.status_code, headers, _PROBLEM)
 
     @api.exception_handler(Exception)

@@ -9,7 +9,7 @@ from pydantic.alias_generators import to_camel
 
 from linda_cli.server.webhooks.events import EVENTS
 
-NUMBER_PATTERN = r"^\+?[1-9](?:[ .-]?[0-9]){6,14}$"
+NUMBER_PATTERN = r"^\+?[1-9](?:[ -]?[0-9]){6,14}$"
 """How a number is best sent. More is accepted: other formatting is dropped, digits of other scripts are read."""
 _VISIBLE = r"^[^\x00-\x1f\x7f]*$"
 _OWNER = r"^[!-~](?:[ -~]{0,62}[!-~])?$"

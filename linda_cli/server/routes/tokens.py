@@ -53,6 +53,8 @@ async def make_token(who: Who, on: On, body: NewToken, response: Response) -> To
     number = parse_number(body.number) if body.number is not None else None
     if who.number is not None:
         number = who.number
+    if number is not None and body.role == "admin":
+        raise NotAllowed("a token for one number is not an admin's", "leave role or number out")
     token = auth.make(_secret(on), owner, body.role, seconds, number=number, read_only=body.read_only)
     response.headers.update(NO_STORE)
     made = answer(
