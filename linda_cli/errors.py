@@ -11,11 +11,17 @@ LindaError
 │   ├── NoAnswer            something did not answer in time, or hung up
 │   ├── NotAuthenticated    the server does not know who asks
 │   ├── NotAllowed          the server knows, and this one may not
-│   └── TooManyTries        asked for too often
+│   ├── TooManyTries        asked for too often
+│   ├── Unavailable         not now: the database is away or locked, or too much is under way
+│   ├── DatabaseFull        the database has no space left
+│   ├── DatabaseTooNew      only a newer linda can use the database
+│   └── AlreadyLinked       a code for an account that is linked and ready
 ├── Misused                 what was asked for makes no sense
 │   ├── BadNumber           not a WhatsApp number
 │   ├── AmbiguousSession    several sessions, and none was named
 │   ├── AnswerNeeded        a question, and nobody to ask
+│   ├── RequestTooLarge     a request body over the limit
+│   ├── RequestTooSlow      a request that did not arrive in time
 │   └── WorldsApart         a sandbox login met a real run, or the other way round
 ├── PartlyDone              some of several things worked
 ├── NotFound                no such home, session or backup
@@ -104,6 +110,25 @@ class TooManyTries(Failed):
     """
 
 
+class Unavailable(Failed):
+    """The server cannot do this now.
+
+    The fact ``retryAfter`` says in how many seconds it may be tried again.
+    """
+
+
+class DatabaseFull(Failed):
+    """The accounts' database has no space left."""
+
+
+class DatabaseTooNew(Failed):
+    """The accounts' database was changed by a newer linda."""
+
+
+class AlreadyLinked(Failed):
+    """The account is linked and ready."""
+
+
 class Misused(LindaError):
     """What was asked for makes no sense; nothing was touched."""
 
@@ -118,6 +143,14 @@ class AmbiguousSession(Misused):
 
 class AnswerNeeded(Misused):
     """A question would have to be asked and there is no terminal to ask it on."""
+
+
+class RequestTooLarge(Misused):
+    """The request body is too large."""
+
+
+class RequestTooSlow(Misused):
+    """The request did not arrive in time."""
 
 
 class WorldsApart(Misused):

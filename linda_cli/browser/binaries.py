@@ -10,6 +10,7 @@ from _thread import get_native_id
 from collections.abc import Mapping
 from pathlib import Path
 
+from linda_cli.browser.environment import scrubbed_environment
 from linda_cli.errors import BrowserMissing, BrowserSilent
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -87,7 +88,12 @@ def ask_version(binary: Path) -> str:
 
     try:
         told = subprocess.run(
-            [binary, "--version"], capture_output=True, timeout=20, check=False, stdin=subprocess.DEVNULL
+            [binary, "--version"],
+            capture_output=True,
+            timeout=20,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            env=scrubbed_environment(),
         )
     except subprocess.TimeoutExpired:
         raise BrowserSilent(f"{binary} does not answer to --version", f"{binary} --version") from None

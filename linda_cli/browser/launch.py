@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from linda_cli.browser.environment import scrubbed_environment
 from linda_cli.browser.processes import DevToolsPort, forget_port, occupant, read_port
 from linda_cli.errors import BrowserFailed, BrowserMissing, BrowserSilent, InUse
 
@@ -80,7 +81,7 @@ def begin(binary: Path, arguments: Sequence[str], profile: Path, log: Path) -> S
 def _environment() -> dict[str, str]:
     """Ours, but for a TMPDIR that Chromium cannot use: it keeps a socket there, whose path may have 107 bytes at most,
     and ends where it has more, or where the folder is missing or read-only."""
-    environ = dict(os.environ)
+    environ = scrubbed_environment()
     named = environ.get("TMPDIR", "")
     if len(os.fsencode(named)) > 60 or (named and not _can_be_written(named)):
         fallback = next((one for one in ("/tmp", "/var/tmp", "/dev/shm") if _can_be_written(one)), "/tmp")

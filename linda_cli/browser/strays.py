@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from linda_cli.browser.environment import scrubbed_environment
+
 _MARK = "LINDA_DRIVES"
 _PROCESSES = Path("/proc")
 _PATIENCE = 2.0
@@ -31,7 +33,7 @@ class Driver:
 
 def marked(profile: Path) -> dict[str, str]:
     """The environment for a driver on this profile."""
-    return {**os.environ, _MARK: f"{_began(os.getpid())} {os.path.realpath(profile)}"}
+    return {**scrubbed_environment(), _MARK: f"{_began(os.getpid())} {os.path.realpath(profile)}"}
 
 
 def strays(sessions: Path) -> Iterator[Driver]:

@@ -30,21 +30,31 @@ def register(app: typer.Typer) -> None:
         stop_within: float = typer.Option(60, "--stop-within", metavar="S", help="For all browsers to close."),
         keep_browsers: bool = typer.Option(False, "--keep-browsers", help="Leave them running; the next attaches."),
         takeover: bool = typer.Option(False, "--takeover", help="Take over from another computer."),
-        linkings: int = typer.Option(10, "--linkings", metavar="N", help="A user's tries in ten minutes; 0: any."),
-        origin: list[str] = typer.Option(None, "--origin", metavar="URL", help="A page elsewhere that may ask."),
-        allowed_host: list[str] = typer.Option(None, "--allowed-host", metavar="NAME", help="What it is called too."),
-        webhook_to: list[str] = typer.Option(
-            None, "--webhook-to", metavar="NETWORK", help="Inside, and webhooks may go there."
+        linkings: int = typer.Option(
+            10, "--linkings", metavar="N", help="Linkings of an owner in ten minutes; 0: any."
         ),
-        sandbox: bool = typer.Option(False, "--sandbox", help="Use the stand-in for WhatsApp Web."),
+        accounts: int = typer.Option(0, "--accounts", metavar="N", help="The most accounts of an owner; 0: any."),
+        origin: list[str] = typer.Option(None, "--origin", metavar="URL", help="Origin of another page to accept."),
+        allowed_host: list[str] = typer.Option(None, "--allowed-host", metavar="NAME", help="Host name to accept."),
+        webhook_to: list[str] = typer.Option(
+            None, "--webhook-to", metavar="NETWORK", help="Private network webhooks may call."
+        ),
+        root_path: str = typer.Option(
+            "", "--root-path", metavar="PATH", help="The path a reverse proxy serves it below."
+        ),
+        behind_proxy: list[str] = typer.Option(
+            None, "--behind-proxy", metavar="NETWORK", help="Proxies whose X-Forwarded headers to believe."
+        ),
+        sandbox: bool = typer.Option(False, "--sandbox", help="Use the sandbox instead of WhatsApp Web."),
     ) -> None:
         """Keep many accounts up: REST, Socket.IO, a web page. Restores every valid session by itself."""
-        from linda_cli.server import extra
+        from linda_cli.server import requirements
 
-        extra.require("serve")
+        requirements.require("serve")
         from linda_cli.console.service import Service
+        from linda_cli.server.auth import read_secrets
+        from linda_cli.server.config import Settings, twice_the_cores
         from linda_cli.server.serve import serve as run_server
-        from linda_cli.server.settings import Settings, twice_the_cores
 
         console = context.obj.console
         home = find_home(context.obj.home).home
@@ -59,7 +69,7 @@ def register(app: typer.Typer) -> None:
                 host=host,
                 port=port,
                 database_url=os.environ.get("LINDA_DATABASE_URL") or None,
-                jwt_secret=os.environ.get("JWT_SECRET") or None,
+                jwt_secrets=read_secrets(os.environ),
                 restore_after=restore_after,
                 at_once=twice_the_cores() if at_once is None else at_once,
                 timeout=timeout,
@@ -70,6 +80,9 @@ def register(app: typer.Typer) -> None:
                 keep_browsers=keep_browsers,
                 takeover=takeover,
                 linkings=linkings,
+                accounts=accounts,
+                root_path=root_path,
+                proxies=tuple(behind_proxy or ()),
                 origins=tuple(origin or ()),
                 hosts=tuple(allowed_host or ()),
                 webhook_networks=tuple(webhook_to or ()),

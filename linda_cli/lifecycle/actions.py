@@ -35,6 +35,7 @@ from linda_cli.sessions import checks, manifest
 from linda_cli.sessions.clock import iso, ms_of, now_ms
 from linda_cli.sessions.durable import make_folder
 from linda_cli.sessions.login import read_login
+from linda_cli.sessions.ownership import set_owner
 from linda_cli.sessions.refusals import unknown_format
 from linda_cli.sessions.state_keeper import StateKeeper
 from linda_cli.sessions.storage.formats import formats_of
@@ -208,8 +209,17 @@ class Actions:
 
     def _note(self, **fields: Any) -> None:
         number = self._number()
-        if number is not None:
-            self.state.save(number, **fields)
+        if number is None:
+            return
+        if fields.get("lastState") == "authenticated":
+            # From the scan on the login is somebody's, also where a kill comes before ready.
+            fields.update(self._owned(self._store.state.entry(number)))
+        self.state.save(number, **fields)
+
+    def _owned(self, entry: dict[str, Any]) -> dict[str, Any]:
+        """The fields that say whose a login is which is linked in this run."""
+        set_owner(entry, self._options.owner)
+        return {name: entry[name] for name in ("owner", "ownedSince") if name in entry}
 
     def _before_telling(self, event: str, facts: Mapping[str, Any]) -> None:
         if event == "disconnected":
@@ -243,6 +253,7 @@ class Actions:
             fields.update(login=login, noise=noise)
         if not restored:
             fields.update(authMethod=source, linkedAt=moment)
+            fields.update(self._owned(entry))
         elif first:
             count += 1
             fields.update(restoreCount=count, lastRestored=moment)

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from linda_cli.browser.binaries import find_driver
+from linda_cli.browser.environment import scrubbed_environment
 from linda_cli.errors import LindaError, Misused
 from linda_cli.lifecycle.backoff import Backoff
 from linda_cli.lifecycle.changes import Changes, watchable
@@ -212,7 +213,7 @@ class Bot:
             # Its lines are to be seen when it says them.
             "PYTHONUNBUFFERED": "1",
             **_with_driver(),
-            **os.environ,
+            **scrubbed_environment(),
             "LINDA_DEBUGGER_ADDRESS": self._address,
             "LINDA_SESSION": self._run.number or "",
             "LINDA_EVENTS": str(self._socket.path),

@@ -31,11 +31,13 @@ class Options:
     ``timeout``: to ready, standing still while a code is on show. ``qr_timeout`` 0: codes are renewed until stopped.
     ``hung_after``: a browser without a sign of life for this long is replaced. ``can_show``: there is somewhere a code
     can be seen after a logout. ``link_again`` False: a logout ends the run, whatever else. ``backup_every`` 0: never.
+    ``owner``: whose a login is that this run links, None for the command line.
     ``driver_at_once`` False: no ChromeDriver before somebody asks for it, and saving does not
     ask; for who has many sessions and speaks to few pages.
     """
 
     link_with: str = "qr"
+    owner: str | None = None
     no_link: bool = False
     headful: bool = False
     engine: str = "selenium"

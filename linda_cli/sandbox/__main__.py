@@ -34,6 +34,8 @@ def main() -> int:
             print(json.dumps({"controlUrl": sandbox.control_url, "pid": os.getpid()}), flush=True)
             while not done.wait(_LOOK_EVERY if given.parent else None):
                 if _has_gone(given.parent):
+                    # It was killed, and its browsers live on: they are to find their way back.
+                    sandbox.stop(keep_ports=True)
                     break
     except LindaError as wrong:
         print(wrong.message, file=sys.stderr)

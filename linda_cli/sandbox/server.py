@@ -99,8 +99,8 @@ class Sandbox:
     def _write_card(self) -> None:
         disk.write(card(self.folder), self._card(self._served().state.registry.id))
 
-    def stop(self) -> None:
-        """Let every page go and be gone."""
+    def stop(self, *, keep_ports: bool = False) -> None:
+        """Let every page go and be gone. ``keep_ports``: the next server is to have the same, if it can."""
         up, self._up = self._up, None
         if up is None:
             return
@@ -115,7 +115,8 @@ class Sandbox:
                 page.end()
         up.web.server_close()
         up.control.server_close()
-        card(self.folder).unlink(missing_ok=True)
+        if not keep_ports:
+            card(self.folder).unlink(missing_ok=True)
 
     def __enter__(self) -> Sandbox:
         self.start()

@@ -1,22 +1,23 @@
-"""Accounts in the database: whose is which number, and what is known of its session."""
+"""The accounts of one home, held in memory and kept in the database: reading them waits for nobody."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Engine, delete, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from linda_cli.errors import InUse, SessionNotFound
-from linda_cli.server.models import AccountRow, row_values
+from linda_cli.errors import SessionNotFound
+from linda_cli.server.db import accounts as table
+from linda_cli.server.db.gateway import Database
+from linda_cli.server.db.models import AccountRow, row_values
+from linda_cli.server.db.writer import AccountWriter
 from linda_cli.sessions.clock import iso
 
-LOCAL = "local"
-"""The owner where there is no JWT_SECRET, and of sessions that were made by the command line."""
+__all__ = ["Account", "Accounts", "SessionData"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,10 @@ class SessionData:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """``status``: ``active`` (on record, never up), ``authenticating``, ``ready``, ``disconnected``."""
+    """``status``: ``active`` (on record, never up), ``authenticating``, ``ready``, ``disconnected``.
+
+    ``label``: what people call it. ``removing``: ``keep`` or ``all`` (of its backups) once its removal was asked for.
+    """
 
     client_id: str
     owner: str
@@ -39,103 +43,167 @@ class Account:
     session_data: SessionData
     created_at: str
     updated_at: str
+    label: str | None = None
+    removing: str | None = None
 
 
 class Accounts:
-    """The table of accounts. Every method is one transaction, and may be called from any thread."""
+    """Every account of a home. Methods may be called from any thread; those that write wait for the database and
+    raise ``Unavailable`` where it does not answer in time."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._owners: dict[str, str] = {}
+    def __init__(self, database: Database, writer: AccountWriter, home: str) -> None:
+        self._database = database
+        self._writer = writer
+        self.home = home
+        self._lock = threading.Lock()
+        self._rows: dict[str, dict[str, Any]] = {}
 
-    def owner_of(self, number: str) -> str | None:
-        """Whose it is, remembered: it is asked for at every event, and never changes."""
-        if number not in self._owners:
-            found = self.find(number)
-            if found is None:
-                return None
-            self._owners[number] = found.owner
-        return self._owners[number]
+    def load(self) -> None:
+        """Read every row of this home."""
+        found = self._database.run(lambda session: [row_values(row) for row in table.rows(session, self.home)])
+        with self._lock:
+            self._rows = {row["number"]: row for row in found}
 
-    def add(self, number: str, owner: str, *, linked: bool = False, auth_state: str = "new") -> Account:
-        """Put a number on record; the same owner's again is no error. Raises ``InUse`` where it is another's."""
-        now = datetime.now(UTC)
-        row = AccountRow(
-            number=number, owner=owner, status="active", is_authenticated=linked, last_connected=None,
-            auth_state=auth_state, session_valid=linked, created_at=now, updated_at=now,
-        )  # fmt: skip
-        try:
-            with Session(self._engine, expire_on_commit=False) as session, session.begin():
-                session.add(row)
-        except IntegrityError:
-            there = self.get(number)
-            if there.owner != owner:
-                # Whose it is is nobody else's business.
-                raise InUse(f"{number} is on record for somebody else", "ask who runs this server") from None
-            return there
-        return _account(row)
+    # -- from memory
+
+    def find(self, number: str) -> Account | None:
+        """The account, None where there is none."""
+        with self._lock:
+            row = self._rows.get(number)
+            return _account(row) if row is not None else None
 
     def get(self, number: str) -> Account:
         """Raises ``SessionNotFound``."""
         found = self.find(number)
         if found is None:
-            raise _unknown(number)
+            raise not_found(number)
         return found
 
-    def find(self, number: str) -> Account | None:
-        """The account, None where there is none."""
-        with Session(self._engine) as session:
-            row = session.get(AccountRow, number)
-            return _account(row) if row is not None else None
+    def owner_of(self, number: str) -> str | None:
+        """Whose it is; asked at every event."""
+        with self._lock:
+            row = self._rows.get(number)
+            return row["owner"] if row is not None else None
 
     def all(self, owner: str | None = None) -> list[Account]:
         """Every account, or one owner's, by number."""
-        wanted = select(AccountRow).order_by(AccountRow.number)
-        if owner is not None:
-            wanted = wanted.where(AccountRow.owner == owner)
-        with Session(self._engine) as session:
-            return [_account(row) for row in session.scalars(wanted)]
+        with self._lock:
+            rows = [row for row in self._rows.values() if owner is None or row["owner"] == owner]
+            return [_account(row) for row in sorted(rows, key=lambda row: str(row["number"]))]
+
+    def count(self, owner: str) -> int:
+        """How many accounts an owner has."""
+        with self._lock:
+            return sum(row["owner"] == owner for row in self._rows.values())
 
     def valid(self) -> list[Account]:
         """Those to restore, most recently connected first."""
-        wanted = select(AccountRow).where(AccountRow.session_valid).order_by(
-            AccountRow.last_connected.desc().nulls_last(), AccountRow.number
-        )  # fmt: skip
-        with Session(self._engine) as session:
-            return [_account(row) for row in session.scalars(wanted)]
+        found = [one for one in self.all() if one.session_data.session_valid and one.removing is None]
+        return sorted(found, key=lambda one: one.session_data.last_connected or "", reverse=True)
 
     def change(self, number: str, fields: Mapping[str, Any]) -> None:
-        """Set columns; an account that is gone stays gone."""
-        with Session(self._engine) as session, session.begin():
-            session.execute(
-                update(AccountRow).where(AccountRow.number == number).values(**fields, updated_at=datetime.now(UTC))
-            )
+        """Set columns at once in memory and soon in the database."""
+        if not fields:
+            return
+        with self._lock:
+            row = self._rows.get(number)
+            if row is None:
+                return
+            row.update(fields, updated_at=datetime.now(UTC))
+        self._writer.put(number, fields)
+
+    # -- through the database
+
+    def add(
+        self, number: str, owner: str, *, label: str | None = None, linked: bool = False, auth_state: str = "new"
+    ) -> Account:
+        """Put a number on record, in the place of whatever row it had."""
+        now = datetime.now(UTC)
+        values = {
+            "home": self.home, "number": number, "owner": owner, "label": label, "status": "active",
+            "is_authenticated": linked, "last_connected": None, "auth_state": auth_state, "session_valid": linked,
+            "removing": None, "created_at": now, "updated_at": now,
+        }  # fmt: skip
+
+        def work(session: Session) -> Mapping[str, Any]:
+            table.remove(session, self.home, number)
+            session.add(AccountRow(**values))
+            return values
+
+        def applied(row: Mapping[str, Any]) -> None:
+            with self._lock:
+                self._rows[number] = dict(row)
+
+        self._writer.forget(number)
+        return _account(self._database.run(work, applied))
+
+    def save(self, number: str, **fields: Any) -> Account:
+        """Set columns and wait until they are in the database."""
+
+        def work(session: Session) -> None:
+            table.change(session, self.home, number, fields)
+
+        def applied(_: None) -> None:
+            with self._lock:
+                if number in self._rows:
+                    self._rows[number].update(fields, updated_at=datetime.now(UTC))
+
+        self._database.run(work, applied)
+        return self.get(number)
 
     def remove(self, number: str) -> None:
         """Take a number off the record."""
-        with Session(self._engine) as session, session.begin():
-            session.execute(delete(AccountRow).where(AccountRow.number == number))
-        self._owners.pop(number, None)
+
+        def applied(_: None) -> None:
+            with self._lock:
+                self._rows.pop(number, None)
+
+        self._writer.forget(number)
+        self._database.run(lambda session: table.remove(session, self.home, number), applied)
+
+    def claim(self, numbers: Iterable[str], *, all_of_them: bool) -> list[tuple[str, str, bool]]:
+        """Take over rows of an older linda, which knew of no homes: those whose number has a session here, or all.
+
+        Gives (number, owner, whether its login was there) of each.
+        """
+        here = frozenset(numbers)
+
+        def work(session: Session) -> list[tuple[str, str, bool]]:
+            taken = []
+            for row in table.unclaimed(session):
+                if all_of_them or row.number in here:
+                    taken.append((row.number, row.owner, row.session_valid or row.is_authenticated))
+                    row.home = self.home
+            return taken
+
+        return self._database.run(work)
 
 
-def _unknown(number: str) -> SessionNotFound:
+def not_found(number: str) -> SessionNotFound:
+    """The same for a number nobody has and for somebody else's."""
     return SessionNotFound(
         f"there is no account {number}", f'POST /whatsapp/accounts with {{"number": "{number}"}}', session=number
     )
 
 
-def _account(row: AccountRow) -> Account:
-    facts = row_values(row)
+def with_status(account: Account, status: str) -> Account:
+    """The account with another status."""
+    return replace(account, status=status)
+
+
+def _account(row: Mapping[str, Any]) -> Account:
     data = SessionData(
-        facts["is_authenticated"], _spelled(facts["last_connected"]), facts["auth_state"], facts["session_valid"]
+        row["is_authenticated"], _spelled(row["last_connected"]), row["auth_state"], row["session_valid"]
     )
     return Account(
-        facts["number"],
-        facts["owner"],
-        facts["status"],
-        data,
-        _spelled(facts["created_at"]) or "",
-        _spelled(facts["updated_at"]) or "",
+        client_id=row["number"],
+        owner=row["owner"],
+        status=row["status"],
+        session_data=data,
+        created_at=_spelled(row["created_at"]) or "",
+        updated_at=_spelled(row["updated_at"]) or "",
+        label=row["label"],
+        removing=row["removing"],
     )
 
 

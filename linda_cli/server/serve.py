@@ -7,31 +7,43 @@ there takes to be attached to.
 from __future__ import annotations
 
 import contextlib
+import functools
+import json
+import secrets
 import signal
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from linda_cli.errors import Failed, InUse
+from linda_cli.errors import Failed, HomeUnusable, InUse
 from linda_cli.lifecycle.events import Event, event
-from linda_cli.lifecycle.store import store_at
+from linda_cli.server.account_state import AccountState
 from linda_cli.server.accounts import Accounts
-from linda_cli.server.database import connect
-from linda_cli.server.fleet import Fleet, plain
-from linda_cli.server.hub import Hub
-from linda_cli.server.metrics import Metrics
-from linda_cli.server.recorder import Recorder
-from linda_cli.server.relay import Relay
-from linda_cli.server.settings import Settings
-from linda_cli.server.view import View
-from linda_cli.server.webhooks import Webhooks
+from linda_cli.server.async_bridge import AsyncBridge
+from linda_cli.server.auth import Authenticator
+from linda_cli.server.config import Settings
+from linda_cli.server.db.engine import connect
+from linda_cli.server.db.gateway import Database
+from linda_cli.server.db.writer import AccountWriter
+from linda_cli.server.event_bus import EventBus
+from linda_cli.server.metrics import Metrics, Sources
+from linda_cli.server.operations import Operations
+from linda_cli.server.rate_limit import RateLimit
+from linda_cli.server.revocations import RevocationList
+from linda_cli.server.service import AccountService
+from linda_cli.server.supervisors import Supervisors, without_codes
+from linda_cli.server.webhooks.service import Webhooks
+from linda_cli.sessions.durable import write_whole
 from linda_cli.sessions.home import Home
 from linda_cli.sessions.locks import held, holder_of
+from linda_cli.sessions.state import read_json
 
 Tell = Callable[[Event], None]
 _TAKE_UP = 2.0
 """Seconds that the doors wait for running browsers to be attached to, some 35 ms for each."""
+_LAST_WORDS = 3.0
+"""Seconds for what the stopping itself has to tell."""
 
 
 def serve(home: Home, settings: Settings, tell: Tell) -> None:
@@ -56,36 +68,85 @@ def _only_one(home: Home) -> Iterator[None]:
 
 
 def _serve(home: Home, settings: Settings, tell: Tell, listening: socket.socket) -> None:
-    engine = connect(settings.database_url, home)
-    accounts = Accounts(engine)
-
-    def note(what: str) -> None:
+    def say(what: str) -> None:
         tell(event("note", None, {"what": what}))
 
-    hub = Hub(note)
-    fleet = Fleet(home, settings, accounts, hub, tell)
-    relay = Relay()
-    webhooks = Webhooks(engine, accounts.owner_of, settings.webhook_networks)
-    metrics = Metrics(_by_status(accounts, fleet), _memory(fleet))
-    # The nearest ears first: a client should not hear later because a database is slow.
-    recorder = Recorder(accounts, note)
-    for listener in (relay, recorder, metrics, webhooks, lambda told: tell(plain(told))):
-        hub.listen(listener)
+    engine = connect(settings.database_url, home)
+    name = home_id(home)
+    database = Database(engine, say)
+    writer = AccountWriter(engine, name, say)
+    accounts = Accounts(database, writer, name)
+    bus = EventBus(accounts.owner_of, say)
+    limit = RateLimit(settings.linkings)
+    supervisors = Supervisors(home, settings, accounts, bus, limit, tell)
+    supervisors.claim()
+    accounts.load()
+    operations = Operations()
+    service = AccountService(supervisors, accounts, limit, operations)
+    revocations = RevocationList(engine, say)
+    bridge = AsyncBridge(say)
+    metrics = Metrics(
+        Sources(
+            lambda: _by_status(accounts, supervisors), supervisors.measure, bus.lost,
+            lambda: writer.waiting, lambda: database.problem is None,
+        )
+    )  # fmt: skip
+    webhooks = Webhooks(
+        database, name, say, settings.webhook_networks, count=lambda what: metrics.deliveries.labels(what).inc()
+    )
+    for who, subscriber in (
+        ("sockets", bridge), ("operations", operations), ("metrics", metrics), ("webhooks", webhooks),
+        ("log", lambda published: tell(without_codes(published.event))),
+    ):  # fmt: skip
+        bus.subscribe(who, subscriber)
+    secret = settings.jwt_secrets[0] if settings.jwt_secrets else secrets.token_hex(32)
     with _noting_signals() as noted:
-        fleet.begin()
+        supervisors.begin()
         try:
             # Both at once would share one interpreter, and neither be done sooner.
-            fleet.restoration.taken_up.wait(_TAKE_UP)
-            from linda_cli.server import door, web
+            supervisors.restoration.taken_up.wait(_TAKE_UP)
+            from linda_cli.server import run
+            from linda_cli.server.services import Services
+            from linda_cli.server.workers import Workers
 
-            web.run(door.Back(settings, fleet, accounts, relay, webhooks, metrics, tell, note), listening, noted)
+            workers = Workers()
+            services = Services(
+                settings=settings, database=database, accounts=accounts, supervisors=supervisors, service=service,
+                operations=operations, authenticator=Authenticator(settings.jwt_secrets, revocations),
+                links=Authenticator(settings.jwt_secrets or (secret,), revocations), revocations=revocations,
+                limit=limit, bridge=bridge, webhooks=webhooks, metrics=metrics, workers=workers,
+                signing_secret=secret, tell=tell, say=say,
+            )  # fmt: skip
+            for number in service.unfinished_removals():
+                workers.submit(functools.partial(service.finish_removal, number))
+            run.run(services, listening, noted)
+            workers.close()
         finally:
-            if not fleet.closing:
-                fleet.close()
+            if not supervisors.closing:
+                supervisors.close()
             # What the stopping itself had to tell should still get there.
-            webhooks.close(within=3.0)
-            recorder.flush()
-            engine.dispose()
+            if not bus.close(_LAST_WORDS):
+                say("not every subscriber heard the last events")
+            webhooks.close(within=_LAST_WORDS)
+            if not writer.close(_LAST_WORDS):
+                say("the database did not take the last changes; the state file has them")
+            revocations.close()
+            database.close()
+
+
+def home_id(home: Home) -> str:
+    """Which home this is: a database that several homes share keeps their accounts apart by it."""
+    try:
+        told = read_json(home.identity, 4096)
+        if isinstance(told, dict) and isinstance(told.get("id"), str) and told["id"]:
+            return str(told["id"])[:32]
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as problem:
+        raise HomeUnusable(f"{home.identity} cannot be read: {problem}", f"ls -l {home.identity}") from None
+    made = secrets.token_hex(16)
+    write_whole(home.identity, json.dumps({"version": 1, "id": made}).encode() + b"\n")
+    return made
 
 
 @contextlib.contextmanager
@@ -105,9 +166,12 @@ def _noting_signals() -> Iterator[list[int]]:
 
 @contextlib.contextmanager
 def _listening(settings: Settings) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    host = settings.host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listening = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+        # "::" is every address of both families.
+        both = host == "::" and socket.has_dualstack_ipv6()
+        listening = socket.create_server((host, settings.port), family=family, backlog=2048, dualstack_ipv6=both)
     except OSError as problem:
         where = f"{settings.host} port {settings.port}"
         if problem.errno == 98:
@@ -117,22 +181,6 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
         yield listening
 
 
-def _by_status(accounts: Accounts, fleet: Fleet) -> Callable[[], Counter[str]]:
-    def count() -> Counter[str]:
-        views = fleet.views()
-        return Counter(views.get(one.client_id, View()).status or one.status for one in accounts.all())
-
-    return count
-
-
-def _memory(fleet: Fleet) -> Callable[[], int]:
-    def measure() -> int:
-        store = store_at(fleet.home)
-        total = 0
-        for number, view in fleet.views().items():
-            if view.up:
-                running = store.world.running(store.profile(number), memory=True)
-                total += running.memory_mb * 1_000_000 if running is not None else 0
-        return total
-
-    return measure
+def _by_status(accounts: Accounts, supervisors: Supervisors) -> Counter[str]:
+    states = supervisors.states()
+    return Counter(states.get(one.client_id, AccountState()).status or one.status for one in accounts.all())

@@ -42,6 +42,7 @@ from linda_cli.sessions.login_files import (
     shared,
 )
 from linda_cli.sessions.manifest import MANIFEST, Manifest, read_manifest, trouble, unusable
+from linda_cli.sessions.ownership import LOCAL
 from linda_cli.sessions.pinning import MOST, Pin, pinned
 from linda_cli.sessions.sharing import Donor, donor
 from linda_cli.sessions.storage.damage import Unreadable
@@ -69,6 +70,7 @@ class Origin:
     """It is a login although its keys are not found under their known names."""
     sandbox: bool = False
     """For such a login: whether it is the stand-in's; any other says so itself."""
+    owner: str | None = None
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -88,6 +90,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         "cold": manifest.cold,
         "verified": manifest.verified,
         "sandbox": manifest.sandbox,
+        "owner": manifest.owner,
         "files": [{"path": one.path, "size": one.size, "sha256": one.sha256} for one in manifest.files],
     }
     write_whole(folder / MANIFEST, json.dumps(told, indent=1).encode() + b"\n")
@@ -291,6 +294,7 @@ def _finish(
         verified=origin.verified,
         files=entries,
         sandbox=login.sandbox if login is not None else origin.sandbox,
+        owner=origin.owner or LOCAL,
         extra={"leftOut": list(left_out)},
     )
     write_manifest(work, manifest)

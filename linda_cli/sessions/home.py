@@ -99,6 +99,11 @@ class Home:
         return self.root / "linda.db"
 
     @property
+    def identity(self) -> Path:
+        """Which home this is, for a database that several homes share."""
+        return self.cache / "home.json"
+
+    @property
     def drivers(self) -> Path:
         return self.cache / "drivers"
 

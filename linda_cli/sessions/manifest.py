@@ -20,6 +20,7 @@ from linda_cli.sessions.durable import hash_file
 from linda_cli.sessions.home import Home, Stamped, parse_stamped
 from linda_cli.sessions.login import read_login
 from linda_cli.sessions.login_files import LOGIN_ROOTS, Entry, fingerprint
+from linda_cli.sessions.ownership import LOCAL, recorded_owner
 from linda_cli.sessions.state import read_json
 from linda_cli.sessions.values import Backup
 
@@ -50,6 +51,7 @@ class Manifest:
     verified: bool
     files: tuple[Entry, ...]
     sandbox: bool = False
+    owner: str = LOCAL
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -96,7 +98,7 @@ def _parsed(told: dict[str, Any], name: str) -> Manifest:
         raise ValueError("fingerprint")
     known = {
         "version", "number", "createdAt", "reason", "label", "browser", "browserVersion", "linkedAs", "login",
-        "fingerprint", "cold", "verified", "files", "sandbox",
+        "fingerprint", "cold", "verified", "files", "sandbox", "owner",
     }  # fmt: skip
     return Manifest(
         number=_text(told["number"]),
@@ -112,6 +114,7 @@ def _parsed(told: dict[str, Any], name: str) -> Manifest:
         verified=told["verified"] is True,
         files=entries,
         sandbox=told.get("sandbox") is True,
+        owner=_text(recorded_owner(told)),
         extra={key: value for key, value in told.items() if key not in known},
     )
 

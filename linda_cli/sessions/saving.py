@@ -19,6 +19,7 @@ from linda_cli.sessions.fingerprints import profile_entries, remember
 from linda_cli.sessions.home import Stamped
 from linda_cli.sessions.locks import STORE_WAIT, held
 from linda_cli.sessions.login_files import Entry, fingerprint, login_files, never_changes, sqlite_databases
+from linda_cli.sessions.ownership import recorded_owner
 from linda_cli.sessions.reading import Reading
 from linda_cli.sessions.refusals import unknown_format
 from linda_cli.sessions.results import BackedUp, BackedUpAll, BackedUpOne, Problem
@@ -218,6 +219,7 @@ class Saving(Reading):
             seen.written_by or around.browser_version,
             keys_unknown=seen.keys_unknown,
             sandbox=self.home.is_sandbox,
+            owner=recorded_owner(self.state.entry(number)),
         )
         stamped = backups.take(self.home, profile, origin)
         if cold and self.world.running(profile) is not None:

@@ -20,13 +20,15 @@ from linda_cli.errors import HomeUnusable
 from linda_cli.sessions.clock import iso, ms_of, now_ms
 from linda_cli.sessions.durable import move, open_regular, write_whole
 from linda_cli.sessions.group_commit import Change, group_commit
-from linda_cli.sessions.home import Home
+from linda_cli.sessions.home import Home, Stamped
 from linda_cli.sessions.locks import STORE_WAIT, held
+from linda_cli.sessions.ownership import set_owner
 
 Entry = dict[str, Any]
 
 # A state file of a thousand sessions is 1 MB; more than this is not ours and is not read into memory.
 _LARGEST = 64 << 20
+_LARGEST_MANIFEST = 16 << 20
 
 _FRESH: Entry = {
     "isLinked": False,
@@ -164,6 +166,10 @@ class State:
         """Set fields of one entry by their names in the file."""
         return self.update(number, lambda entry: entry.update(fields))
 
+    def own(self, number: str, owner: str | None) -> None:
+        """Record whose login this number has from now on; see :mod:`linda_cli.sessions.ownership`."""
+        self.update(number, lambda entry: set_owner(entry, owner))
+
     def forget(self, number: str, reason: str, *, condemn: str | None = None) -> None:
         """From now on no older login of this number comes back by itself; ``condemn`` ends one login for good."""
         before = self._forgotten_file(number)
@@ -269,6 +275,9 @@ class State:
         entry["backupCount"] = len(backups)
         entry["createdAt"] = iso(backups[-1].ms) if backups else None
         entry["linkAfter"] = forgotten.link_after
+        owner = self._owner_of_newest(backups)
+        if owner is not None:
+            entry["owner"] = owner
         # What is on disk decides: whether it still logs in is for the checks and the page to say.
         entry["isLinked"] = bool(backups or has_profile) and not forgotten.link_after
         if forgotten.link_after:
@@ -276,6 +285,17 @@ class State:
         elif backups or has_profile:
             entry["lastState"] = "stopped"
         return entry
+
+    def _owner_of_newest(self, backups: list[Stamped]) -> str | None:
+        """Whose login the newest readable backup says it is."""
+        for stamped in backups:
+            try:
+                told = read_json(self._home.at(stamped) / "backup.json", _LARGEST_MANIFEST)
+            except (OSError, ValueError):
+                continue
+            owner = told.get("owner") if isinstance(told, dict) else None
+            return owner if isinstance(owner, str) else None
+        return None
 
     def _forgotten_file(self, number: str) -> Forgotten:
         path = self._home.forgotten(number)

@@ -15,6 +15,7 @@ from linda_cli.sessions.cleanup import Cleanup
 from linda_cli.sessions.home import Stamped
 from linda_cli.sessions.login import read_login
 from linda_cli.sessions.number import parse_number
+from linda_cli.sessions.ownership import recorded_owner
 from linda_cli.sessions.results import Cleaned, Cleared, Restorable, Restored
 from linda_cli.sessions.retention import KEEP, OLDER_THAN, Policy
 from linda_cli.sessions.saving import Saving
@@ -60,10 +61,12 @@ class Store(Saving):
             yield from ((one, True) for one in there[:1])
         else:
             condemned = self.state.forgotten(number).condemned
+            owner = recorded_owner(self.state.entry(number))
             for stamped in there:
                 with contextlib.suppress(BackupUnusable):
                     folder = self.home.at(stamped)
-                    if not manifest.is_of(folder, manifest.read_manifest(folder), condemned):
+                    told = manifest.read_manifest(folder)
+                    if told.owner == owner and not manifest.is_of(folder, told, condemned):
                         yield stamped, False
 
     def _restored(self, number: str, chosen: Stamped) -> Restored:
@@ -81,6 +84,8 @@ class Store(Saving):
         # restoreCount is for the first ready; here only what is known now changes.
         self._note_placed(number, chosen, isLinked=True, lastState="stopped")
         if described is not None:
+            # A login brings its owner back with it.
+            self.state.own(number, manifest.read_manifest(self.home.at(chosen)).owner)
             described = replace(described, valid=True)
         login = read_login(put.profile)
         named = frozenset({described.login}) if described is not None and described.login else frozenset()
@@ -100,8 +105,8 @@ class Store(Saving):
     def climbable(self, number: str, most: int) -> Iterator[tuple[Backup, str | None]]:
         """Backups for the ladder, newest first, at most ``most`` usable ones: (backup, why it is passed over).
 
-        Passed over are those that do not verify, whose fingerprint was rejected, whose login is condemned or that
-        are older than ``linkAfter``.
+        Passed over are those that do not verify, whose fingerprint was rejected, whose login is condemned or somebody
+        else's, or that are older than ``linkAfter``.
         """
         usable = 0
         for stamped in self.home.stamped("backup", number):
@@ -122,6 +127,8 @@ class Store(Saving):
                 wrong = "forgotten"
             elif told.fingerprint in rejected:
                 wrong = "rejected before"
+            elif told.owner != recorded_owner(self.state.entry(number)):
+                wrong = "of another owner"
             elif told.sandbox != self.home.is_sandbox:
                 wrong = "of another world"
             else:

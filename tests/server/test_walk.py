@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from linda_cli.server.tokens import make
+from linda_cli.server.auth import make
 from tests.linda import NUMBER, Started, World
 from tests.server.served import Client, Served
 
@@ -106,7 +106,7 @@ class TestSessionPersistence:
     def test_a_token_that_is_no_good_hears_nothing(self, linked: World, client: Connect) -> None:
         with Served(linked, JWT_SECRET="x" * 40) as server:
             stranger = client(server)
-            assert stranger.init(token=make("x" * 40, "bob", "user", 60), clientId=NUMBER)["problem"]["status"] == 403
+            assert stranger.init(token=make("x" * 40, "bob", "user", 60), clientId=NUMBER)["problem"]["status"] == 409
             root = client(server)
             assert root.init(token=make("x" * 40, "root", "admin", 60), clientId=NUMBER)["owner"] == "local"
             told = stranger.init(token="nonsense", clientId=NUMBER)
@@ -203,7 +203,7 @@ class TestLogoutAndDisconnection:
             assert server.post(f"accounts/{NUMBER}/pairing-code")["code"] == told["code"]
             world.phone.enter_code(told["code"], NUMBER)
             assert server.until(lambda one: one["isReady"])["source"] == "code"
-            assert server.ask("POST", f"accounts/{NUMBER}/pairing-code").status == 500
+            assert server.ask("POST", f"accounts/{NUMBER}/pairing-code").status == 409
 
     def test_a_passkey_ends_a_linking_with_its_reason(self, world: World) -> None:
         world.phone.ask_passkey()

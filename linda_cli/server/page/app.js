@@ -1,44 +1,28 @@
-// The page: signs in, follows every account over one socket, and turns clicks into requests.
+// The page: signs in, follows every account over one socket, and shows one screen at a time by the address's fragment.
 
-import { Card } from "./account.js";
-import { Problem, get, post, remove, token } from "./rest.js";
-import { Socket } from "./socket.js";
+import { Problem, get, post, token } from "./api.js";
+import * as detail from "./detail.js";
+import { Live } from "./live.js";
+import * as settings from "./settings.js";
+import * as table from "./table.js";
 
 const at = (id) => document.getElementById(id);
-const cards = new Map();
-let socket = null;
+const SCREENS = ["accounts", "account", "webhooks", "tokens", "about"];
+let live = null;
+let me = null;
+let before = "";
 
-const ASKS = {
-  start: (card) => post(`accounts/${card.number}/start`, { linkWith: null }),
-  link: (card) => post(`accounts/${card.number}/start`, { linkWith: "qr" }),
-  pair: (card) => post(`accounts/${card.number}/pairing-code`),
-  stop: (card) => post(`accounts/${card.number}/stop`),
-  backup: (card) => post(`accounts/${card.number}/backup`, {}),
-  restore: (card, backup) => post(`accounts/${card.number}/restore`, { backup: backup.name }),
-  clear: (card) => remove(`accounts/${card.number}`),
-};
-const SURE = {
-  clear: (card) => ["Remove the account?", `+${card.number} is signed out here, backed up and put aside. Linking it again needs the phone.`, "Remove"],
-  restore: (card, backup) => ["Restore this backup?", `The present login of +${card.number} is put aside, ${backup.name} takes its place, and the account comes up again.`, "Restore"],
-};
+// -- telling
 
-async function act(what, card, button, detail) {
-  if (button.getAttribute("aria-busy") === "true") return;
-  if (SURE[what] && !(await sure(...SURE[what](card, detail)))) return;
-  button.setAttribute("aria-busy", "true");
-  say("");
-  // What is cleared goes when the server says that it is gone; until then there is nothing more to ask about it.
-  card.leaving = what === "clear";
-  try {
-    const told = await ASKS[what](card, detail);
-    if (what === "pair") card.showPairingCode(told);
-    if (!card.leaving) await follow(card);
-  } catch (problem) {
-    card.leaving = false;
-    failed(problem);
-  } finally {
-    button.removeAttribute("aria-busy");
-  }
+function say(text) {
+  at("notice").textContent = text;
+  at("notice").hidden = !text;
+}
+
+function failed(problem) {
+  if (!problem) return say("");
+  if (problem instanceof Problem && problem.status === 401) return signOut(problem.message);
+  say(problem.hint && !/^(GET|POST|PATCH|DELETE) /.test(problem.hint) ? `${problem.message}: ${problem.hint}` : problem.message);
 }
 
 function sure(title, text, yes) {
@@ -54,119 +38,188 @@ function sure(title, text, yes) {
   });
 }
 
-function say(text) {
-  at("notice").textContent = text;
-  at("notice").hidden = !text;
-}
+// -- screens
 
-function failed(problem) {
-  if (problem instanceof Problem && problem.status === 401) return signOut(problem.message);
-  say(problem.hint ? `${problem.message}. Try: ${problem.hint}` : problem.message);
-}
-
-function card(number) {
-  if (!cards.has(number)) {
-    const made = new Card(number, act, failed);
-    cards.set(number, made);
-    const after = [...cards.keys()].sort().indexOf(number);
-    at("list").insertBefore(made.element, at("list").children[after] || null);
+async function route() {
+  if (!me) return;
+  const [name, number] = location.hash.slice(1).split("/");
+  const screen = SCREENS.includes(name) ? name : "accounts";
+  for (const one of SCREENS) at(`screen-${one}`).hidden = one !== screen;
+  for (const link of at("nav").children) {
+    if (link.hash === `#${screen}` || (screen === "account" && link.hash === "#accounts")) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
   }
-  return cards.get(number);
+  say("");
+  const came = before;
+  before = location.hash;
+  if (screen !== "account") detail.close();
+  try {
+    if (screen === "account") {
+      detail.open(number);
+      at("account-title").focus();
+      await follow(number);
+    } else if (came.startsWith("#account/") && screen === "accounts") {
+      table.sort();
+      (table.rowLink(came.split("/")[1]) || at("accounts-title")).focus();
+    } else if (came) at(`${screen}-title`).focus();
+    if (screen === "webhooks") await settings.webhooks();
+    if (screen === "tokens") settings.tokens(me);
+    if (screen === "about") settings.about(me);
+  } catch (problem) {
+    failed(problem);
+  }
 }
 
-function forget(gone) {
-  if (cards.get(gone.number) !== gone) return;
-  clearTimeout(waiting.get(gone.number));
-  gone.hideCode();
-  gone.element.remove();
-  cards.delete(gone.number);
-  summarise();
-  at("accounts").focus();
+// -- accounts
+
+async function follow(number) {
+  try {
+    const status = await get(`session-status/${number}`);
+    table.show(status);
+    table.summarise();
+    if (detail.current() === number) {
+      await detail.show(status);
+      // What is on its way out is not asked about any more.
+      if (!status.removing) await detail.refresh();
+    }
+  } catch (problem) {
+    if (problem.status === 404) gone(number);
+    else failed(problem);
+  }
 }
 
-function summarise() {
-  const all = [...cards.values()];
-  const ready = all.filter((one) => one.status?.isReady).length;
-  at("summary").textContent = all.length ? `${ready} of ${all.length} accounts ready` : "WhatsApp sessions";
-  at("empty").hidden = all.length > 0;
-}
-
-async function follow(one) {
-  one.show(await get(`session-status/${one.number}`));
-  if (one.status.code === "qr") await one.showQr().catch(() => one.hideCode());
-  summarise();
-  await one.refresh();
-}
-
-// Several events of one account in a moment ask once.
-const waiting = new Map();
-function heard(name, told) {
-  if (!told?.session) return;
-  if (name === "removed") return cards.has(told.session) && forget(cards.get(told.session));
-  const one = card(told.session);
-  if (one.leaving) return;
-  if (name === "pairing_code") one.showPairingCode(told);
-  clearTimeout(waiting.get(one.number));
-  const ask = () => follow(one).catch((problem) => (problem.status === 404 ? forget(one) : failed(problem)));
-  waiting.set(one.number, setTimeout(ask, name === "qr" ? 0 : 50));
+function gone(number) {
+  table.drop(number);
+  if (detail.current() === number) {
+    location.hash = "#accounts";
+    say(`+${number} was removed.`);
+  }
 }
 
 async function load() {
   const { accounts } = await get("accounts");
-  const there = new Set(accounts.map((one) => one.clientId));
-  for (const gone of [...cards.values()].filter((one) => !there.has(one.number))) forget(gone);
-  for (const status of accounts) {
-    const one = card(status.clientId);
-    one.show(status);
-    if (status.code === "qr") one.showQr().catch(() => one.hideCode());
-    one.refresh().catch(failed);
-  }
-  summarise();
+  performance.mark("linda-data");
+  table.fill(accounts);
+  // Painted once the frame after this one has begun: what the list costs can be read off in the browser.
+  requestAnimationFrame(() => setTimeout(() => performance.mark("linda-painted")));
+  if (detail.current()) await follow(detail.current());
 }
+
+// Several events in a moment ask once: for one account by its status, for many by the list.
+const changed = new Set();
+let timer = 0;
+function heard(name, told) {
+  if (!told?.session) return;
+  if (name === "removed") return gone(told.session);
+  if (name === "pairing_code" && detail.current() === told.session) detail.showPairingCode(told);
+  changed.add(told.session);
+  if (!timer) timer = setTimeout(catchUp, 150);
+}
+
+async function catchUp() {
+  const numbers = [...changed];
+  changed.clear();
+  try {
+    if (numbers.length > 3) await load();
+    else for (const number of numbers) await follow(number);
+  } catch (problem) {
+    failed(problem);
+  } finally {
+    timer = changed.size ? setTimeout(catchUp, 150) : 0;
+  }
+}
+
+async function bulk(what, button) {
+  const numbers = table.selection();
+  const path = { start: "start", stop: "stop", backup: "backup" }[what];
+  const body = { start: { linkWith: null }, stop: undefined, backup: {} }[what];
+  button.setAttribute("aria-busy", "true");
+  say("");
+  let done = 0;
+  const problems = [];
+  const waiting = [...numbers];
+  const work = async () => {
+    for (let number = waiting.shift(); number; number = waiting.shift()) {
+      try {
+        await post(`accounts/${number}/${path}`, body);
+        done += 1;
+      } catch (problem) {
+        problems.push(`+${number}: ${problem.message}`);
+      }
+      table.say(`${button.textContent}: ${done} of ${numbers.length}`);
+    }
+  };
+  await Promise.all(Array.from({ length: 6 }, work));
+  button.removeAttribute("aria-busy");
+  if (problems.length) say(`${problems.length} of ${numbers.length} failed. ${problems.slice(0, 3).join(" ")}`);
+  await load().catch(failed);
+}
+
+// -- signing in
 
 async function signIn() {
   try {
-    await load();
+    me = await get("me");
   } catch (problem) {
     if (!(problem instanceof Problem) || problem.status !== 401) return failed(problem);
     return signOut(token.get() ? problem.message : "");
   }
   at("sign-in").hidden = true;
-  at("signed-in").hidden = false;
+  at("nav").hidden = false;
   at("sign-out").hidden = !token.get();
-  socket?.close();
-  socket = new Socket("/whatsapp", {
+  await load().catch(failed);
+  await route();
+  live?.close();
+  live = new Live({
     heard,
     changed(on) {
       at("live").dataset.state = on ? "on" : "off";
       at("live").textContent = on ? "live" : "reconnecting";
     },
-    async joined() {
-      const told = await socket.ask("init", { token: token.get() });
-      if (told.problem) signOut(told.problem.detail);
-      else await load().catch(failed);
-    },
+    joined: () => load().catch(failed),
+    refused: (problem) => signOut(problem.detail),
+    blocked,
   });
+}
+
+// Where the socket is refused and the page is not, it is mostly a proxy: the server knows what is missing.
+async function blocked() {
+  try {
+    await post("sign-in", { link: "" });
+  } catch (problem) {
+    if (problem.status === 403 || problem.status === 400) failed(problem);
+  }
 }
 
 function signOut(why) {
   token.set(null);
-  socket?.close();
-  socket = null;
-  for (const one of cards.values()) one.element.remove();
-  cards.clear();
-  at("signed-in").hidden = at("sign-out").hidden = true;
+  live?.close();
+  live = me = null;
+  detail.close();
+  table.clear();
+  for (const one of SCREENS) at(`screen-${one}`).hidden = true;
+  at("nav").hidden = at("sign-out").hidden = true;
   at("sign-in").hidden = false;
   say(why);
   at("token").focus();
 }
 
+async function enter(text) {
+  const secret = text.includes("#sign-in=") ? text.split("#sign-in=")[1] : null;
+  say("");
+  try {
+    token.set(secret ? (await post("sign-in", { link: secret })).token : text);
+    await signIn();
+  } catch (problem) {
+    signOut(problem.message);
+  }
+}
+
 at("sign-in").addEventListener("submit", (event) => {
   event.preventDefault();
-  token.set(at("token").value.trim());
+  const text = at("token").value.trim();
   at("token").value = "";
-  say("");
-  signIn();
+  enter(text);
 });
 at("sign-out").addEventListener("click", () => signOut(""));
 at("add").addEventListener("submit", async (event) => {
@@ -175,12 +228,26 @@ at("add").addEventListener("submit", async (event) => {
   try {
     const status = await post("accounts", { number: at("number").value });
     at("number").value = "";
-    const one = card(status.clientId);
-    one.show(status);
-    summarise();
-    one.element.querySelector("button:not([hidden])").focus();
+    table.show(status);
+    location.hash = `#account/${status.clientId}`;
   } catch (problem) {
     failed(problem);
   }
 });
-signIn();
+for (const button of document.querySelectorAll("[data-bulk]")) button.addEventListener("click", () => bulk(button.dataset.bulk, button));
+table.set_up();
+detail.set_up({ sure, failed, follow });
+settings.set_up({ sure, failed });
+addEventListener("hashchange", () => {
+  if (location.hash.startsWith("#sign-in=")) return fromLink();
+  route();
+});
+
+// The secret leaves the address at once: it must be in no history and in no picture of the screen.
+function fromLink() {
+  const link = location.hash;
+  history.replaceState(null, "", location.pathname);
+  return enter(link);
+}
+if (location.hash.startsWith("#sign-in=")) fromLink();
+else signIn();

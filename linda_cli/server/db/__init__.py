@@ -1,0 +1,1 @@
+"""The accounts' database: SQLite in the home, or PostgreSQL."""
