@@ -317,6 +317,8 @@ class World:
             if isinstance(action, do.CloseBrowser):
                 # Ended by force at last, although the way there failed.
                 self.ended()
+            # A browser that does not start has died, too.
+            self.died_on_profile += isinstance(action, do.Launch)
             return (seen.Failed(action, self._error(action), at=now),)
         if isinstance(action, do.ProbeNetwork):
             if not self.process:
