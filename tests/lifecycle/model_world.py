@@ -128,14 +128,21 @@ class World:
         return copy.copy(self)
 
     def key(self) -> tuple[object, ...]:
-        """Everything but what belongs to the clock."""
+        """Everything but what belongs to the clock. Of bytes only what is true of them: which they are is alike."""
+        profile = self.profile
         return (
             self.linked,
-            self.profile,
-            len(self.backups),
-            self.backups[:1],
-            len(self.quarantine),
-            self.rejected,
+            profile is not None
+            and (
+                replace(profile, bytes=""),
+                profile.bytes in self.rejected,
+                any(one.profile.bytes == profile.bytes for one in self.backups),
+            ),
+            tuple(
+                (replace(one.profile, bytes=""), one.verified, one.readable, self.may_be_found(one))
+                for one in self.backups[:3]
+            ),
+            min(len(self.quarantine), 2),
             self.revoked,
             self.process,
             self.hung,
