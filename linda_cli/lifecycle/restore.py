@@ -133,8 +133,6 @@ def _next_backup(know: Knowledge, now: float) -> tuple[Action, ...]:
         if restoration.found is None:
             return (do.FindBackup(tried=restoration.tried),)
         proof = proofs.may_replace(know, now)
-        if proof is None and facts.verdict == "rejected":
-            proof = "rejected before"
         if proof is None:
             return _not_proven(know, now)
         return _put(know, restoration.found.name, proof)

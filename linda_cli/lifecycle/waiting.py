@@ -98,7 +98,7 @@ def network_is_in_doubt(know: Knowledge, now: float) -> bool:
         return now - know.page.document_at >= SILENCE
     if know.status is PageStatus.OFFLINE:
         return now - know.page.status_since >= 1.0
-    return know.status is PageStatus.LOADING and now - know.page.progress_at >= SILENCE
+    return know.status in (PageStatus.LOADING, PageStatus.SYNCING) and now - know.page.progress_at >= SILENCE
 
 
 def next_question(know: Knowledge, now: float) -> float:

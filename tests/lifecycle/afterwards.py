@@ -104,7 +104,9 @@ def _a_logout_is_told(before: Simulation, move: Callable[[Simulation], bool]) ->
     sim = before.clone()
     heal(sim)
     sim.rest(0.0)
-    if sim.over or not _is_ready(sim) or sim.world.lies.renamed or not moves.apply(sim, move):
+    if sim.over or not _is_ready(sim) or sim.world.lies.renamed or sim.world.gone_at is not None:
+        return None
+    if not moves.apply(sim, move):
         return None
     if move is not moves.unlinked and not _has_verified_backup(before):
         # Nothing could confirm what the page hints at: the login is not condemned, and the run goes on.
