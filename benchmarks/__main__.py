@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks import linking, many, npm, restarting, room, serving, starting, storing
 from benchmarks.rows import TURNS, Row
-from benchmarks.scene import scene
+from benchmarks.scene import SQLITE_TRIAL, scene
 
 _REMARKS = Path(__file__).parent / "remarks.md"
 _DOC = Path(__file__).parent.parent / "docs" / "benchmarks.md"
@@ -38,6 +38,10 @@ def main() -> int:
         if not wanted or "storing" in wanted:
             rows += storing.rows(there, peers)
             # After it: on the login that it has made large.
+            rows += room.rows(there)
+    if not wanted or "sqlite" in wanted:
+        with scene(SQLITE_TRIAL) as there:
+            rows += storing.rows(there, peers)
             rows += room.rows(there)
     if not wanted or "serving" in wanted:
         rows += serving.rows(peers)

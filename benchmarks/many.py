@@ -15,11 +15,11 @@ import linda_cli
 from benchmarks.rows import Row, side_by_side, timed
 from benchmarks.scene import LINDA, NUMBER, Scene
 from linda_cli.sessions.clock import iso, now_ms
-from linda_cli.sessions.leveldb import log
-from linda_cli.sessions.leveldb.encoding import checksum
-from linda_cli.sessions.leveldb.files import opened
 from linda_cli.sessions.login import read_login
 from linda_cli.sessions.login_files import DATABASE, LOCAL_STORAGE, Entry, fingerprint
+from linda_cli.sessions.storage.files import opened
+from linda_cli.sessions.storage.leveldb import log
+from linda_cli.sessions.storage.leveldb.encoding import checksum
 
 HOUR_MS = 3_600_000
 

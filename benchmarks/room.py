@@ -36,7 +36,8 @@ def _row(there: Scene, root: Path, how: str, target: float) -> Row:
         assert made.is_new
         size = made.backup.size
     assert len(store.home.stamped("backup", NUMBER)) == 5
-    what = f"room that five backups take, each after a small change ({how})"
+    which = " of a login in SQLite" if there.trial else ""
+    what = f"room that five backups{which} take, each after a small change ({how})"
     row = Row(what, "the bytes of one", target, (used(root) - empty) / 1e6, size / 1e6, "", "MB")
     print(
         f"{'met   ' if row.met else 'MISSED'} {row.ratio:5.2f} (at most {target}) {row.what} | {row.beside}", flush=True

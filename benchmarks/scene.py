@@ -21,9 +21,10 @@ LINDA = [sys.executable, "-m", "linda_cli"]
 
 
 class Scene:
-    """A home with a stand-in, linked once."""
+    """A home with a stand-in, linked once. ``trial``: browser arguments that play a field trial at the linking."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, trial: str = "") -> None:
+        self.trial = trial
         self.home = folder / "home"
         self.inner = self.home / ".sandbox"
         self.profile = self.inner / "sessions" / f"session-{NUMBER}"
@@ -46,6 +47,7 @@ class Scene:
             stdout=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
             text=True,
+            env={**os.environ, "LINDA_CHROME_ARGS": self.trial},
         ) as process:
             assert process.stdout is not None
             yield (json.loads(line) for line in process.stdout)
@@ -135,11 +137,18 @@ request.onsuccess = async () => {
 """
 
 
+SQLITE_TRIAL = (
+    "--enable-features=IdbSqliteOnDiskRollout:stage/UseSqliteForNewStores,"
+    "DomStorageSqliteNewDatabases:DomStorageSqliteNewDatabasesStage/UseSqliteForNewDatabases"
+)
+"""Chromium keeps a new profile in SQLite under it, and linda keeps it so."""
+
+
 @contextlib.contextmanager
-def scene() -> Iterator[Scene]:
+def scene(trial: str = "") -> Iterator[Scene]:
     """A scene in a temporary folder."""
     folder = Path(tempfile.mkdtemp(prefix="linda-bench-"))
-    made = Scene(folder)
+    made = Scene(folder, trial)
     try:
         yield made
     finally:

@@ -239,11 +239,11 @@ def _clients_rows(serving: Serving, peers: Path) -> Iterator[Row]:
 def _collect(serving: Serving, client: subprocess.Popen[str], happened: list[float], told: list[float]) -> None:
     assert client.stdout is not None
     began = time.time() * 1000
-    serving.sandbox.phone.open_elsewhere("window", NUMBERS[0])
+    serving.sandbox.phone.reload_page(number=NUMBERS[0])
     line = json.loads(client.stdout.readline())
     happened.append(line["last"] - began)
     told.append(line["last"] - line["at"])
-    # The session takes the window over and is ready again before the next one.
+    # The page is ready again before the next one.
     time.sleep(1.0)
 
 

@@ -17,6 +17,7 @@ from linda_cli.sessions.login_files import login_files
 def rows(there: Scene, peers: Path | None) -> list[Row]:
     """Rows of a backup, a restore and a look, on a login of 40 MB."""
     there.grow(40)
+    which = " in SQLite" if there.trial else ""
     store = linda_cli.Store(there.inner)
     files = [there.profile / name for name in login_files(there.profile)]
     size = there.login_size
@@ -45,25 +46,32 @@ def rows(there: Scene, peers: Path | None) -> list[Row]:
     time.sleep(2.5)
     return [
         side_by_side(
-            f"a backup of a {size / 1e6:.0f} MB login, in process, verified and fsynced",
+            f"a backup of a {size / 1e6:.0f} MB login{which}, in process, verified and fsynced",
             "`cp -r` of the same files, neither verified nor synced",
             float("inf"),
             backup,
             plain_copy,
         ),
         side_by_side(
-            "a backup of it when nothing changed for two seconds",
+            f"a backup of it{which} when nothing changed for two seconds",
             "`cp -r` of the same files",
             0.3,
             unchanged,
             plain_copy,
         ),
-        *(remote_auth(there, peers, backup, lambda: restore(store)) if peers else ()),
+        *(remote_auth(there, peers, backup, lambda: restore(store), which) if peers else ()),
         side_by_side(
-            f"the everyday look at a healthy {size / 1e6:.0f} MB login",
+            f"the everyday look at a healthy {size / 1e6:.0f} MB login{which}",
             "reading those files",
             3.0,
             timed(lambda: store.look(NUMBER)),
+            timed(lambda: [one.read_bytes() for one in files]),
+        ),
+        side_by_side(
+            f"the deep look at it{which}",
+            "reading those files",
+            float("inf"),
+            timed(lambda: store.look(NUMBER, deep=True)),
             timed(lambda: [one.read_bytes() for one in files]),
         ),
     ]
@@ -79,7 +87,7 @@ def restore(store: linda_cli.Store) -> float:
     return taken
 
 
-def remote_auth(there: Scene, peers: Path, backup: Measure, restored: Measure) -> list[Row]:
+def remote_auth(there: Scene, peers: Path, backup: Measure, restored: Measure, which: str) -> list[Row]:
     """Beside RemoteAuth of whatsapp-web.js: its own functions on the same files, in a node that is up already."""
     login = there.home / "remote-auth" / "login"
     login.parent.mkdir()
@@ -107,14 +115,14 @@ def remote_auth(there: Scene, peers: Path, backup: Measure, restored: Measure) -
 
         made = [
             side_by_side(
-                "a backup of it, in process, verified and fsynced",
+                f"a backup of it{which}, in process, verified and fsynced",
                 "`RemoteAuth` compressing the same files",
                 0.15,
                 backup,
                 lambda: ask("compress"),
             ),
             side_by_side(
-                "a restore of it, verified, the profile before it kept aside",
+                f"a restore of it{which}, verified, the profile before it kept aside",
                 "`RemoteAuth` uncompressing them",
                 0.3,
                 restored,

@@ -11,14 +11,23 @@ from chaos.homes import scratch
 from linda_cli.sandbox.server import Sandbox
 from tests.linda import NUMBER, World
 
+SQLITE_TRIAL = (
+    "--enable-features=IdbSqliteOnDiskRollout:stage/UseSqliteForNewStores,"
+    "DomStorageSqliteNewDatabases:DomStorageSqliteNewDatabasesStage/UseSqliteForNewDatabases"
+)
+"""What makes Chromium keep a new profile in SQLite; linda keeps it so from then on."""
+
 
 @contextlib.contextmanager
-def linked_once() -> Iterator[Path]:
-    """A home whose session was linked, stopped and backed up. Not to be used itself: see :func:`copy_of`."""
+def linked_once(trial: str = "") -> Iterator[Path]:
+    """A home whose session was linked, stopped and backed up. Not to be used itself: see :func:`copy_of`.
+
+    ``trial``: browser arguments that play a field trial at the linking.
+    """
     with scratch() as place:
         folder = place / "linked"
         with served(folder) as world:
-            link(world)
+            link(world, trial)
         yield folder
 
 
@@ -50,9 +59,9 @@ def served(folder: Path) -> Iterator[World]:
         world.end()
 
 
-def link(world: World) -> None:
+def link(world: World, trial: str = "") -> None:
     """Scan once, and leave."""
-    with world.linda.start("--once") as run:
+    with world.linda.start("--once", LINDA_CHROME_ARGS=trial) as run:
         run.wait_for("qr")
         world.phone.scan(NUMBER)
         run.wait_for("stopped")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaos.homes import DATABASE, NUMBER, home_at, make_profile, store_of, write_keys
+from chaos.homes import DATABASE, NUMBER, home_at, make_profile, make_sqlite_profile, store_of, write_keys
 from chaos.survey import Facts, print_of, prints
 from linda_cli.errors import LindaError
 from linda_cli.sessions.clock import now_ms
@@ -35,11 +35,11 @@ class Command:
     """False where the state file is garbled to begin with."""
 
 
-def lived(home: Home, backups: int = 2) -> None:
+def lived(home: Home, backups: int = 2, make: Callable[[Path], None] = make_profile) -> None:
     """A session with some days behind it: backups of earlier bytes, a profile that has changed since."""
     home.make()
     profile = home.named_profile(NUMBER)
-    make_profile(profile)
+    make(profile)
     store = store_of(home)
     for age in range(backups, 0, -1):
         write_keys(profile, WALangPref=f'"{age}"')
@@ -51,6 +51,15 @@ def lived(home: Home, backups: int = 2) -> None:
 def _age(name: str, home: Home, by: int) -> None:
     kind, number, ms = name.split("-")
     home.at(name).rename(home.at(f"{kind}-{number}-{int(ms) - by}"))
+
+
+def _in_sqlite(home: Home) -> None:
+    lived(home, make=make_sqlite_profile)
+
+
+def _saved_in_sqlite(home: Home) -> None:
+    _in_sqlite(home)
+    store_of(home).backup(NUMBER)
 
 
 def _saved(home: Home) -> None:
@@ -72,7 +81,7 @@ def _hot(home: Home) -> None:
     store = store_of(home)
     from linda_cli.sessions import backups
 
-    backups.change(home, home.stamped("backup", NUMBER)[0], cold=False)
+    backups.change(home, home.stamped("backup", NUMBER)[0], cold=False, reason="interval")
     assert store.home.stamped("backup", NUMBER)
 
 
@@ -161,6 +170,11 @@ COMMANDS = (
     Command("adopt", _linking, _adopt),
     Command("adopt over an older one", _linking_anew, _adopt),
     Command("mend", _current_gone, _mend),
+    Command("backup, SQLite", _in_sqlite, lambda store: store.backup(NUMBER)),
+    Command("restore, SQLite", _saved_in_sqlite, lambda store: store.restore(NUMBER, _oldest(store))),
+    Command("clear, SQLite", _in_sqlite, lambda store: store.clear(NUMBER)),
+    Command("quarantine, SQLite", _in_sqlite, _quarantine),
+    Command("made durable, SQLite", _in_sqlite, lambda store: store.make_durable(store.profile(NUMBER))),
     Command("restore, elsewhere", _saved, lambda store: store.restore(NUMBER, _oldest(store)), elsewhere=True),
     Command("clear, elsewhere", lived, lambda store: store.clear(NUMBER), elsewhere=True),
     Command("quarantine, elsewhere", lived, _quarantine, elsewhere=True),

@@ -27,7 +27,9 @@ from chaos.pieces import Piece
 from linda_cli.browser.attach import find
 from linda_cli.browser.devtools import DevTools, Tab, pages
 from linda_cli.browser.strays import drivers
+from linda_cli.sandbox.faults import DIALOGS, LANGUAGES
 from linda_cli.sandbox.server import Sandbox
+from linda_cli.whatsapp.page import URL
 
 NUMBER = "971505760056"
 
@@ -170,11 +172,19 @@ class Day:
             "driver killed": self._driver,
             "page crashed": self._page,
             "401": lambda: self.phone.refuse(self.random.uniform(0.2, 3.0), NUMBER),
-            "other window": lambda: self.phone.open_elsewhere("window", NUMBER),
+            "other window": self._window,
             "storage failure": self._storage,
+            "dialog": self._dialog,
+            "language": lambda: self.phone.language(self.random.choice(LANGUAGES)),
+            "page reloaded itself": lambda: self.phone.reload_page(NUMBER, boot=self.random.uniform(0, 3)),
+            "code shown first": lambda: self.phone.reload_page(NUMBER, code=self.random.uniform(0.2, 1)),
+            "keys renamed": self._keys,
+            "screen": self._screen,
+            "silent network": self._silence,
+            "sync": self._sync,
         }
         # A storage failure climbs a generation, so it must leave some: it comes seldom.
-        weights = [5, 4, 2, 3, 3, 2, 0.5]
+        weights = [5, 4, 2, 3, 3, 2, 0.5, 2, 1, 2, 1, 1, 2, 1, 1]
         name = self.random.choices(list(kinds), weights)[0]
         self.record.kinds[name] = self.record.kinds.get(name, 0) + 1
         self.record.faults += 1
@@ -222,6 +232,44 @@ class Day:
             stdin=subprocess.DEVNULL,
         )
         self.phone.break_storage(NUMBER)
+
+    def _window(self) -> None:
+        """A second tab of the same browser, as a person opens it; the session's own tab is to take the login back."""
+        found = find(self.profile)
+        if found is None:
+            return
+        with contextlib.suppress(OSError, TimeoutError):
+            devtools = DevTools(found.port.socket_url)
+            devtools.call("Target.createTarget", url=URL)
+            devtools.close()
+        time.sleep(2)
+
+    def _dialog(self) -> None:
+        self.phone.dialog(self.random.choice(DIALOGS), NUMBER)
+        time.sleep(self.random.uniform(0.1, 2.0))
+        self.phone.dialog(None, NUMBER)
+        if pressed := self.phone.status()["pressed"]:
+            # "Use here" of another window is pressed for good reason.
+            self.record.broken += [f"pressed {one}" for one in pressed if one["dialog"] != "window"]
+
+    def _keys(self) -> None:
+        self.phone.rename_keys(self.random.choice(("noise", "wid", "both", "back")), NUMBER)
+
+    def _screen(self) -> None:
+        self.phone.screen(self.random.choice(("app-lock", "service-unavailable", "unknown", "call-takeover")), NUMBER)
+        time.sleep(self.random.uniform(0.1, 8.0))
+        self.phone.screen(None)
+
+    def _silence(self) -> None:
+        self.phone.drop_network("silent")
+        time.sleep(self.random.uniform(0.5, 5.0))
+        self.phone.restore_network()
+
+    def _sync(self) -> None:
+        self.phone.set_timing(resync=self.random.uniform(1, 8), sync_stall=self.random.choice((40, 100)))
+        self.phone.reload_page(NUMBER)
+        time.sleep(0.5)
+        self.phone.set_timing(resync=0, sync_stall=100)
 
     def _measure(self) -> None:
         with contextlib.suppress(psutil.Error):
@@ -320,7 +368,7 @@ def a_day(seed: int, seconds: float, faults: int = _FAULTS, folder: Path | None 
     home = Path(tempfile.mkdtemp(prefix="linda-day-", dir=folder)) / ".sandbox"
     sandbox = Sandbox(home / "stand-in")
     sandbox.start()
-    sandbox.phone.set_timing(notice=0.2, recover=0.2)
+    sandbox.phone.set_timing(notice=0.2, recover=0.2, keepalive=1, silence=2)
     try:
         link(home)
         return Day(home, sandbox, seed).live(faults, seconds)

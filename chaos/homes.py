@@ -11,11 +11,14 @@ from pathlib import Path
 
 import plyvel
 
+from chaos import sqlite_stores
 from linda_cli.sessions import login as logins
 from linda_cli.sessions.checks import DATABASES, Surroundings
 from linda_cli.sessions.home import Found, Home
+from linda_cli.sessions.storage.formats import formats_of
 from linda_cli.sessions.store import Store
 from linda_cli.sessions.values import Running, Stray
+from linda_cli.storage_format import StorageFormat
 from linda_cli.whatsapp.page import INDEXED_DB, ORIGIN
 
 NUMBER = "971505760056"
@@ -48,6 +51,18 @@ def store_of(home: Home, told: list[str] | None = None) -> Store:
     return Store(Found(home, (home.root,)), Nobody(), (told if told is not None else []).append)
 
 
+def make_sqlite_profile(folder: Path, number: str = NUMBER, device: int = 7, rows: int = 40) -> None:
+    """The same in SQLite, its last writes in a ``-wal`` as a killed browser leaves them."""
+    make_profile(folder, number, device, rows)
+    keys = {"last-wid-md": f'"{number}:{device}@c.us"', "WANoiseInfo": f'{{"key":{device}}}'}
+    shutil.rmtree(folder / DATABASE)
+    shutil.rmtree(folder / logins.LOCAL_STORAGE.parent)
+    sqlite_stores.write_idb(folder, rows=rows)
+    sqlite_stores.write_idb(folder, "wawc", rows=3)
+    sqlite_stores.write_local(folder, **keys)
+    sqlite_stores.leave_wal(folder)
+
+
 def make_profile(folder: Path, number: str = NUMBER, device: int = 7, rows: int = 40) -> None:
     """A linked profile; ``device`` tells one login from another."""
     (folder / DATABASE).mkdir(parents=True, mode=0o700)
@@ -70,6 +85,10 @@ def make_profile(folder: Path, number: str = NUMBER, device: int = 7, rows: int 
 
 def write_keys(folder: Path, **keys: str) -> None:
     """Write to the profile's Local Storage, as a page does: the same login with other bytes."""
+    if formats_of(folder).local_storage is StorageFormat.SQLITE:
+        sqlite_stores.write_local(folder, **keys)
+        sqlite_stores.leave_wal(folder)
+        return
     local = folder / logins.LOCAL_STORAGE
     local.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = plyvel.DB(str(local), create_if_missing=True)

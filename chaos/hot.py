@@ -7,15 +7,21 @@ compacts them all the time; a copy is then put back, opened by Chromium, and its
 from __future__ import annotations
 
 import random
+import re
 import time
 from pathlib import Path
 from typing import Any
 
-from chaos.alive import copy_of, linked_once
+from chaos.alive import SQLITE_TRIAL, copy_of, linked_once
 from chaos.figures import Figures
 from chaos.pieces import Piece
 from linda_cli.browser.attach import find
 from linda_cli.browser.devtools import DevTools, Tab, pages
+from linda_cli.sessions.storage.formats import formats_of
+from linda_cli.sessions.storage.paths import IDB_SQLITE
+from linda_cli.sessions.storage.sqlite.database import opened_copy
+from linda_cli.sessions.storage.sqlite.indexed_db import TABLES, file_name
+from linda_cli.storage_format import StorageFormat
 from tests.linda import NUMBER, Result, World
 
 _FULL = 200
@@ -30,6 +36,8 @@ _WRITER = """
   };
   const any = (most) => Math.floor(Math.random() * most);
   window.written = 0;
+  // What IndexedDB has acknowledged: no copy that begins after may be without it.
+  window.acknowledged = 0;
   const asked = indexedDB.open("model-storage");
   asked.onsuccess = () => {
     const turn = () => {
@@ -40,7 +48,10 @@ _WRITER = """
       // Above 64 KiB a value gets a file of its own.
       if (any(50) === 0) store.put(noise(200000), `large-${any(8)}`);
       for (let at = 0; at < 5; at++) localStorage[`heavy-${any(200)}`] = String.fromCharCode(...noise(1000));
-      work.oncomplete = work.onabort = () => { window.written += 30; turn(); };
+      const turns = window.acknowledged + 1;
+      store.put(`acknowledged:${turns};`, "heavy-acknowledged");
+      work.oncomplete = () => { window.written += 30; window.acknowledged = turns; turn(); };
+      work.onabort = () => { window.written += 30; turn(); };
     };
     turn();
   };
@@ -76,10 +87,15 @@ def _taken(world: World, chosen: random.Random, count: int, figures: Figures) ->
         for at in range(count):
             # Some right after one another, some after a while: another moment of the page's own rhythm each time.
             time.sleep(chosen.choice([0.0, chosen.uniform(0.0, 0.6)]))
+            acknowledged = _number(tab, "window.acknowledged")
             done = world.linda.run("backup", NUMBER, "--label", f"hot {at}", "--json")
             made.append(done.json["backup"] if done.code == 0 else None)
             if done.code:
                 figures.stories.append(f"copy {at}: {_words(done)}")
+            elif formats_of(world.profile).indexed_db is StorageFormat.SQLITE:
+                kept = _acknowledged_in(world.cache / str(done.json["backup"]["name"]))
+                late = [] if kept >= acknowledged else [f"{kept} in it, {acknowledged} before it began"]
+                figures.count("hot copies no older than the moment they began", late, f"copy {at}")
             now = _written(tab)
             figures.count("the page wrote on meanwhile", [] if now > before else ["it stood still"], f"copy {at}")
             figures.seen["writes of the page meanwhile"] += now - before
@@ -90,7 +106,19 @@ def _taken(world: World, chosen: random.Random, count: int, figures: Figures) ->
 
 
 def _written(tab: Tab) -> int:
-    return int(tab.call("Runtime.evaluate", expression="window.written")["result"]["value"])
+    return _number(tab, "window.written")
+
+
+def _number(tab: Tab, expression: str) -> int:
+    return int(tab.call("Runtime.evaluate", expression=expression)["result"]["value"])
+
+
+def _acknowledged_in(backup: Path) -> int:
+    """The newest turn of the page that a copy holds. ``integrity_check`` has nothing against an older one."""
+    with opened_copy(backup / IDB_SQLITE / file_name("model-storage"), TABLES) as connection:
+        query = "SELECT value FROM records WHERE instr(value, CAST('acknowledged:' AS BLOB)) > 0"
+        found = [re.search(rb"acknowledged:(\d+);", bytes(row[0])) for row in connection.execute(query)]
+    return max((int(match[1]) for match in found if match), default=0)
 
 
 def _comes_back(world: World, name: str) -> list[str]:
@@ -111,16 +139,17 @@ def _words(done: Result) -> str:
 
 
 def pieces(seed: int) -> list[Piece]:
-    """Ten rounds of twenty copies."""
+    """Ten rounds of twenty copies of a login in LevelDB, and as many of one in SQLite."""
 
-    def piece(round_: int) -> Piece:
-        return Piece(f"round {round_}", 2 * _ROUND, lambda _: _round(seed + round_))
+    def piece(format_: str, trial: str, round_: int) -> Piece:
+        return Piece(f"{format_} {round_}", 2 * _ROUND, lambda _: _round(seed + round_, trial))
 
-    return [piece(round_) for round_ in range(_FULL // _ROUND)]
+    formats = {"LevelDB": "", "SQLite": SQLITE_TRIAL}
+    return [piece(name, trial, round_) for round_ in range(_FULL // _ROUND) for name, trial in formats.items()]
 
 
-def _round(seed: int) -> Figures:
-    with linked_once() as base:
+def _round(seed: int, trial: str) -> Figures:
+    with linked_once(trial) as base:
         figures = copies(base, seed, _ROUND)
     figures.planned = figures.ran
     return figures

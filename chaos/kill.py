@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from chaos.alive import copy_of, empty, linked_once
+from chaos.alive import SQLITE_TRIAL, copy_of, empty, linked_once
 from chaos.figures import Figures
 from chaos.pieces import Piece
 from linda_cli.browser.strays import drivers
@@ -164,12 +164,12 @@ def returning(base: Path, seed: int, times: int) -> Figures:
 
 
 def pieces(seed: int) -> list[Piece]:
-    """Half of the rounds kill runs that link, half kill runs that come back."""
+    """Half of the rounds kill runs that link, half kill runs that come back; every other of these is in SQLite."""
 
     def round_(at: int) -> Figures:
         if at % 2:
             return _planned(linking(seed + at, _TIMES))
-        with linked_once() as base:
+        with linked_once(SQLITE_TRIAL if at % 4 else "") as base:
             return _planned(returning(base, seed + at, _TIMES))
 
     def piece(at: int) -> Piece:

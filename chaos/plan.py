@@ -30,6 +30,7 @@ PLAN = (
     Entry("day", 4, "a day of faults costs no QR code", 0),
     Entry("damage", 4, "damage is found before the browser destroys the evidence", 1),
     Entry("hot", 2, "copies of a running browser are honest", 1),
+    Entry("looks", 1, "looking costs no login", 1),
     Entry("soak", 3, "a server with ten accounts, hurt at random, brings all of them back", 1),
     Entry("kill", 3, "killed at any moment, no login is lost", 1),
 )

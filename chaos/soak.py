@@ -67,12 +67,27 @@ class Soak:
             "page crashed": self._page,
             "network away": self._network,
             "401": lambda: self.world.phone.refuse(self.random.uniform(0.2, 3.0), self._one()),
-            "other window": lambda: self.world.phone.open_elsewhere("window", self._one()),
+            "page reloads itself": lambda: self.world.phone.reload_page(
+                boot=self.random.uniform(0, 6), number=self._one()
+            ),
+            "keys renamed": self._rename,
+            "dialog": self._dialog,
             "server killed": self._kill_server,
             "server restarted": self._restart_server,
             "server restarted, browsers kept": self._restart_keeping,
         }
         self.kept = False
+
+    def _rename(self) -> None:
+        number = self._one()
+        self.world.phone.rename_keys("both", number)
+        time.sleep(self.random.uniform(0.5, 3.0))
+        self.world.phone.rename_keys("back", number)
+
+    def _dialog(self) -> None:
+        self.world.phone.dialog(self.random.choice(["log-out", "delete-chat", "database-error"]), self._one())
+        time.sleep(self.random.uniform(0.2, 2.0))
+        self.world.phone.dialog(None)
 
     def end(self) -> list[str]:
         """Stop the server; what is left then is a complaint."""

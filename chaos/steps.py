@@ -29,7 +29,7 @@ _FINISHED, _NAMED, _BUG = 0, 78, 70
 _LONGEST = 30
 _ASKED = 0.02
 """After every fiftieth step the next command is a real one."""
-_RIGHT_CODES = (1, 11, 12, 13)
+_RIGHT_CODES = (1, 11, 12, 13, 14)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 def main() -> None:
     """Run the command line."""
+    from linda_cli.console.output import fill_descriptors
+
+    fill_descriptors()
     from linda_cli.app import app
 
     app()

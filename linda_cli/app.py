@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from typer.exceptions import Abort, TyperException
 
 from linda_cli import errors
-from linda_cli.console import Console, put
+from linda_cli.console import Console, is_terminal, output, put
 from linda_cli.console import told as console_told
 
 EXIT_CODES: dict[type[BaseException], int] = {
@@ -36,12 +36,18 @@ EXIT_CODES: dict[type[BaseException], int] = {
 }
 BUG = 70
 
+# Chromium 156 was seen to die at its start with 128, and to live with 160.
+_FEW_FILES = 160
+
 _CODES_HELP = (
     "Exit codes: 0 done, 1 failed, 2 usage, 3 partly done, 10 no such home, session or backup, 11 in use, "
     "12 damaged and nothing to restore, 13 backup missing or corrupt, 14 browser did not start or is too old, "
     "15 not linked in time, 16 logged out, 17 WhatsApp unreachable, blocked or not ready in time, "
     "18 passkey required, 19 another account was linked, 70 a bug, 130 interrupted."
 )
+
+_WITH_THREADS = ("start", "serve")
+"""The verbs that last; the others are over sooner than threading is imported."""
 
 VERBS = ("start", "stop", "info", "backup", "restore", "clear", "cleanup", "logs", "serve", "token", "sandbox")
 
@@ -68,29 +74,42 @@ class FrontDoor(TyperGroup):
         given = list(sys.argv[1:] if args is None else args)
         console = Console(json="--json" in _before_dashes(given))
         rest: list[str] = []
+        options: GlobalOptions | None = None
         try:
             rest, options = take_globals(given)
             console = Console(options.json, options.quiet, options.verbose)
             self.load(rest)
             rest, bot = take_bot(rest)
+            if rest[:1] and rest[0] in _WITH_THREADS:
+                _report_bugs_of_threads(given, options)
             told = Globals(options.home, console, bot)
             code = super().main(args=rest, prog_name="linda", standalone_mode=False, obj=told)
         except errors.LindaError as problem:
             code = exit_code(problem)
+            _name_few_files(problem, given)
             _say(console, rest, problem, code)
+        except BrokenPipeError:
+            # Whoever read the answer has seen enough of it.
+            code = 0
+        except SystemExit as left:
+            # Typer's own way out where the reader of a help page has gone.
+            code = 0 if output.reader_has_gone(sys.stdout) else left.code
         except OSError as trouble:
-            # A full disk or a missing right is no bug; where it matters what was being done, the core has said so.
-            what = f"{trouble.filename or 'the system'}: {trouble.strerror or trouble}"
-            code = EXIT_CODES[errors.Failed]
-            _say(console, rest, errors.HomeUnusable(what, "df -h; ls -ld ."), code)
+            import shlex
+
+            named = errors.named(trouble, shlex.join(["linda", *given]))
+            code = exit_code(named)
+            _say(console, rest, named, code)
         except TyperException as misuse:
             code = self._usage(console, rest, misuse)
         except (Abort, KeyboardInterrupt):
             code = 130
             _say(console, rest, errors.Interrupted("interrupted", "the same command again"), code)
-        except Exception:  # noqa: BLE001 - the last boundary: a bug leaves a report and one line, never a traceback
+        except Exception as bug:  # noqa: BLE001 - the one boundary: what nobody foresaw is reported as a bug
             code = BUG
-            _say(console, rest, _bug(given), code)
+            _say(console, rest, _bug(given, options, bug), code)
+        finally:
+            output.finish()
         sys.exit(code if isinstance(code, int) else 0)
 
     def load(self, rest: Sequence[str]) -> None:
@@ -215,27 +234,50 @@ def _say(console: Console, rest: Sequence[str], problem: errors.LindaError, code
         console.error(problem, code)
 
 
-def _bug(given: Sequence[str]) -> errors.LindaError:
-    """Write what is needed to mend it to a file, and name the file."""
-    import tempfile
-    import traceback
+def _bug(given: Sequence[str], options: GlobalOptions | None, bug: BaseException) -> errors.LindaError:
+    """Keep what is needed to mend it, and name the file."""
+    from linda_cli.sessions import bug_report
 
-    handle, name = tempfile.mkstemp(prefix="linda-bug-", suffix=".log")
-    with os.fdopen(handle, "w") as log:
-        log.write(f"linda {' '.join(given)}\nPython {sys.version}\n\n{traceback.format_exc()}")
-    return errors.LindaError(f"this is a bug in linda; please send {name}", f"cat {name}", log=name)
+    log = bug_report.write(options.home if options is not None else None, given, bug)
+    if log is None:
+        return errors.LindaError(f"this is a bug in linda, and no report can be written: {bug!r}"[:500], "df -h")
+    return errors.LindaError(f"this is a bug in linda; please send {log}", f"cat {log}", log=str(log))
+
+
+def _name_few_files(problem: errors.LindaError, given: Sequence[str]) -> None:
+    """A browser that could open no more files says so in its own ways, and dies; what may be done is the same."""
+    if not isinstance(problem, errors.BrowserFailed):
+        return
+    import resource
+    import shlex
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= limit < _FEW_FILES:
+        problem.message = f"a browser needs more than the {limit} files that may be open here; {problem.message}"
+        problem.hint = f"ulimit -n 4096; {shlex.join(['linda', *given])}"
+
+
+def _report_bugs_of_threads(given: Sequence[str], options: GlobalOptions) -> None:
+    """A thread that ends by a bug is reported like anything else, and the run goes on as far as it can."""
+    import threading
+
+    def report(ended: threading.ExceptHookArgs) -> None:
+        if ended.exc_value is not None and ended.exc_type is not SystemExit:
+            put(sys.stderr, f"linda: {_bug(given, options, ended.exc_value).message}\n")
+
+    threading.excepthook = report
 
 
 def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        put(sys.stdout, f"linda {version('linda-cli')}\n")
+        output.deliver(sys.stdout, f"linda {version('linda-cli')}\n")
         raise typer.Exit
 
 
 # Boxes and colours in the help are for a terminal.
-_MARKUP: Literal["rich"] | None = "rich" if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else None
+_MARKUP: Literal["rich"] | None = "rich" if is_terminal(sys.stdout) and not os.environ.get("NO_COLOR") else None
 
 app = typer.Typer(
     cls=FrontDoor,

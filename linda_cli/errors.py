@@ -6,6 +6,9 @@ LindaError
 ├── Failed                  it was tried and did not work
 │   ├── NotSaved            the login is ready and could not be saved in time
 │   ├── HomeUnusable        the home cannot be written, or cannot be a home at all
+│   │   └── DiskFull
+│   ├── TooManyFiles        no more files may be open at once
+│   ├── NoAnswer            something did not answer in time, or hung up
 │   ├── NotAuthenticated    the server does not know who asks
 │   ├── NotAllowed          the server knows, and this one may not
 │   ├── TooManyTries        asked for too often
@@ -32,7 +35,9 @@ LindaError
 ├── BrowserFailed           the browser did not start, or died
 │   ├── BrowserMissing
 │   ├── BrowserSilent       it started and gave no sign of life
-│   └── BrowserTooOld       the profile was written by a newer one
+│   ├── BrowserTooOld       the profile was written by a newer one
+│   ├── UnknownFormat       the login is kept in a format that this linda does not know
+│   └── StoreUnreadable     the login's files cannot be read: a wrong owner, or a disk that fails
 ├── NotLinkedInTime         nobody scanned the code
 ├── LoggedOut               the device was unlinked, and linking is not possible here
 ├── Unreachable             WhatsApp Web did not become ready
@@ -43,6 +48,8 @@ LindaError
 """
 
 from __future__ import annotations
+
+import errno
 
 
 class LindaError(Exception):
@@ -74,6 +81,18 @@ class HomeUnusable(Failed):
 
 class NotSaved(Failed):
     """The login became ready, and no backup of it could be made in time. Nothing was moved."""
+
+
+class DiskFull(HomeUnusable):
+    """No space, or no quota, is left for what was to be written."""
+
+
+class TooManyFiles(Failed):
+    """The limit of files that may be open at once is reached."""
+
+
+class NoAnswer(Failed):
+    """Something that was asked did not answer in time, or hung up."""
 
 
 class NotAuthenticated(Failed):
@@ -190,6 +209,14 @@ class BrowserTooOld(BrowserFailed):
     """The profile was written by a newer Chromium, which an older one must not open."""
 
 
+class UnknownFormat(BrowserFailed):
+    """The login is kept in a format that this linda does not know. It is not damaged, and nothing was moved."""
+
+
+class StoreUnreadable(BrowserFailed):
+    """The login's files cannot be read or written: a wrong owner, or a disk that fails. Nothing was moved."""
+
+
 class NotLinkedInTime(LindaError):
     """The time for linking passed and nobody had scanned the code."""
 
@@ -216,3 +243,19 @@ class OtherAccount(LindaError):
 
 class Interrupted(LindaError):
     """A person stopped it before it was done."""
+
+
+def named(trouble: OSError, command: str) -> LindaError:
+    """What the system's own error means, as far as nobody nearer to it has said so. ``command``: what was typed."""
+    what = f"{trouble.filename}: " if trouble.filename else ""
+    said = " ".join(str(trouble.strerror or trouble).split()) or type(trouble).__name__
+    if trouble.errno in (errno.EMFILE, errno.ENFILE):
+        return TooManyFiles(f"{what}too many files are open", f"ulimit -n 4096; {command}")
+    # Before the disk: both are errors of the system in Python's tree, and say nothing of any file.
+    if isinstance(trouble, TimeoutError):
+        return NoAnswer(f"{what}no answer in time ({said})", f"{command} --verbose")
+    if isinstance(trouble, ConnectionError):
+        return NoAnswer(f"{what}the connection was lost ({said})", f"{command} --verbose")
+    if trouble.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull(f"{what}{said}", "df -h .")
+    return HomeUnusable(f"{what}{said}", "df -h .; ls -ld .")

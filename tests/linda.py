@@ -17,9 +17,12 @@ from typing import Any
 
 import psutil
 
+from linda_cli.browser.attach import find
+from linda_cli.browser.devtools import DevTools
 from linda_cli.browser.strays import drivers
 from linda_cli.sandbox.phone import Phone
 from linda_cli.sandbox.server import Sandbox
+from linda_cli.whatsapp.page import URL
 
 NUMBER = "971505760056"
 COMMAND = [sys.executable, "-m", "linda_cli"]
@@ -260,6 +263,14 @@ class World:
         while not all(one["online"] for one in self.phone.status()["devices"]):
             assert time.monotonic() < deadline, f"not online again within {seconds:g} s"
             time.sleep(0.02)
+
+    def open_second_tab(self) -> None:
+        """Open WhatsApp Web in another tab of the session's own browser, as a person or a bot might."""
+        found = find(self.profile)
+        assert found is not None
+        devtools = DevTools(found.port.socket_url)
+        devtools.call("Target.createTarget", url=URL)
+        devtools.close()
 
     def browsers(self) -> list[psutil.Process]:
         """Chromium's main processes on profiles of this home."""

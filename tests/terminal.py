@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # As a dark theme has them: what is black on white on such a screen was made so on purpose.
-_THEME = (200, 0)
+DARK = (200, 0)
+LIGHT = (30, 255)
 _BLOCKS = {" ": (False, False), "▀": (True, False), "▄": (False, True), "█": (True, True)}
 _SGR = re.compile(r"\x1b\[([0-9;]*)m")
 
@@ -98,11 +99,11 @@ class _Cell:
     lower: int
 
 
-def codes_on(screen: str, folder: Path, *, scale: int = 4) -> list[str]:
-    """The texts of the QR codes that a camera sees on this screen."""
-    rows = _cells(screen)
+def codes_on(screen: str, folder: Path, *, scale: int = 4, theme: tuple[int, int] = DARK) -> list[str]:
+    """The texts of the QR codes that a camera sees on this screen; ``theme``: the greys of its ink and its paper."""
+    rows = _cells(screen, theme)
     width = max((len(row) for row in rows), default=0)
-    blank = _Cell(_THEME[1], _THEME[1])
+    blank = _Cell(theme[1], theme[1])
     picture = bytearray()
     for row in rows:
         row += [blank] * (width - len(row))
@@ -126,16 +127,16 @@ def codes_in(picture: Path) -> list[str]:
     return done.stdout.splitlines()
 
 
-def _cells(screen: str) -> list[list[_Cell]]:
+def _cells(screen: str, theme: tuple[int, int]) -> list[list[_Cell]]:
     """Every half character in its grey; a colour lasts until the next one, beyond the end of a line too."""
-    ink, paper = _THEME
+    ink, paper = theme
     rows: list[list[_Cell]] = []
     for line in screen.splitlines():
         rows.append([])
         at = 0
         while at < len(line):
             if match := _SGR.match(line, at):
-                ink, paper = _coloured(match[1], ink, paper)
+                ink, paper = _coloured(match[1], ink, paper, theme)
                 at = match.end()
                 continue
             upper, lower = _BLOCKS.get(line[at], (False, False))
@@ -144,7 +145,7 @@ def _cells(screen: str) -> list[list[_Cell]]:
     return rows
 
 
-def _coloured(codes: str, ink: int, paper: int) -> tuple[int, int]:
+def _coloured(codes: str, ink: int, paper: int, theme: tuple[int, int]) -> tuple[int, int]:
     """Colours are grey values here; of the 256 only the fixed black and white are known."""
     words = [int(word or 0) for word in codes.split(";")]
     while words:
@@ -154,9 +155,9 @@ def _coloured(codes: str, ink: int, paper: int) -> tuple[int, int]:
             grey = {16: 0, 231: 255}[words.pop(0)]
             ink, paper = (grey, paper) if word == 38 else (ink, grey)
         elif word == 0:
-            ink, paper = _THEME
+            ink, paper = theme
         elif word == 39:
-            ink = _THEME[0]
+            ink = theme[0]
         elif word == 49:
-            paper = _THEME[1]
+            paper = theme[1]
     return ink, paper

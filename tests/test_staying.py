@@ -55,7 +55,7 @@ class TestElsewhere:
     def test_another_window_of_ours_is_taken_over(self, linked: World) -> None:
         with linked.linda.start(NUMBER) as run:
             run.wait_for("saved")
-            linked.phone.open_elsewhere("window", NUMBER)
+            linked.open_second_tab()
             run.wait_for("conflict")
             linked.wait_online()
             assert run.all("disconnected") == []
@@ -299,10 +299,11 @@ class TestOverWeeks:
         kept = list(story_log.read(path))
         assert kept[-1]["turn"] == 2999
         assert sum(one.stat().st_size for one in tmp_path.iterdir()) < 4.2 * story_log.LARGEST
-        following = story_log.follow(path)
-        assert next(following) is None
+        following = story_log.EventLog(path)
+        assert [one["turn"] for one in following.new_lines()] == [one["turn"] for one in kept]
         story_log.append(path, {"event": "note", "turn": 3000})
-        assert next(one for one in following if one)["turn"] == 3000
+        assert [one["turn"] for one in following.new_lines()] == [3000]
+        following.close()
 
     def test_info_says_when_it_was_last_ready_and_why_it_stopped(self, linked: World) -> None:
         with linked.linda.start(NUMBER) as run:
@@ -366,7 +367,7 @@ class TestEngines:
             third.wait_for("saved")  # the driver is attached beside the run; this is when it is there
             drivers = psutil.Process(third.process.pid).children(recursive=True)
             assert any(("undetected" in one.name()) == (engine == "undetected") for one in drivers)
-            world.phone.open_elsewhere("window", NUMBER)
+            world.open_second_tab()
             third.wait_for("conflict")
             world.wait_online()
             assert third.all("disconnected") == []

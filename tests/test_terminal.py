@@ -12,16 +12,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from chaos.homes import home_at, make_profile
 from tests.conftest import needs
 from tests.linda import COMMAND, NUMBER, World
-from tests.terminal import Terminal, codes_in, codes_on
+from tests.terminal import DARK, LIGHT, Terminal, codes_in, codes_on
 
 pytestmark = needs("tmux", "zbarimg")
 
 BLOCKS = re.compile("[▀▄█]")
 CAPTION = re.compile(r"code (\d+): scan it with .* a new one in (\d+) s")
-PRINTED = re.compile(r"code (\d+): scan it with .* within (\d+) s")
 
 
 def start(world: World, *words: str) -> list[str]:
@@ -64,20 +65,71 @@ def test_a_new_code_takes_the_place_of_the_old_one(make_world: Callable[..., Wor
         assert not BLOCKS.search(terminal.text(all_of_it=True))
 
 
-def test_a_terminal_that_is_too_small_gets_each_code_once_and_whole(
+def test_a_terminal_that_is_too_small_says_what_it_needs_and_shows_the_code_once_it_has_that(
     make_world: Callable[..., World], tmp_path: Path
 ) -> None:
-    world = make_world(first_code=3, next_code=60)
+    world = make_world(first_code=4, next_code=60)
     with Terminal(start(world), columns=80, lines=24) as terminal:
+        text = terminal.wait_for("code 1: needs 56x30, has 80x24: enlarge, or --qr-file code.png")
+        assert "--link-with code" in text.replace("\n", "")
+        assert not BLOCKS.search(terminal.text(all_of_it=True))
+        assert text.count("needs") == 1
+        terminal.wait_for("code 2: needs 56x30, has 80x24")
+        terminal.resize(80, 31)
+        text = terminal.wait_for("code 2: scan")
+        assert codes_on(terminal.screen(), tmp_path) == [world.phone.status()["code"]]
+        assert "needs" not in text
+        terminal.type("C-c")
+        assert terminal.exit_code() == 0
+
+
+@pytest.mark.parametrize(("columns", "lines"), [(60, 40), (58, 31), (57, 30), (56, 30), (80, 30), (200, 33)])
+def test_the_smallest_quiet_zone_that_fits_is_read(world: World, tmp_path: Path, columns: int, lines: int) -> None:
+    with Terminal(start(world), columns=columns, lines=lines) as terminal:
+        terminal.wait_for("code 1: ")
+        assert codes_on(terminal.screen(), tmp_path) == [world.phone.status()["code"]]
+
+
+def test_an_encoding_without_blocks_gets_spaces_on_colour(world: World, tmp_path: Path) -> None:
+    with Terminal(start(world), columns=125, lines=66, PYTHONIOENCODING="latin-1") as terminal:
         terminal.wait_for("code 1: scan")
-        first = world.phone.status()["code"]
-        assert codes_on(terminal.screen(all_of_it=True), tmp_path) == [first]
-        terminal.wait_for("code 2: scan")
-        second = world.phone.status()["code"]
-        time.sleep(1.2)
-        whole = terminal.screen(all_of_it=True)
-    assert sorted(codes_on(whole, tmp_path)) == sorted([first, second])
-    assert [attempt for attempt, _ in PRINTED.findall(whole)] == ["1", "2"]
+        screen = terminal.screen()
+        assert codes_on(screen, tmp_path) == [world.phone.status()["code"]]
+    assert not BLOCKS.search(screen)
+    assert "\\u" not in screen
+
+
+def test_an_encoding_without_blocks_and_without_room_says_so(world: World) -> None:
+    with Terminal(start(world), PYTHONIOENCODING="latin-1") as terminal:
+        text = terminal.wait_for("needs 111x57, has 100x50")
+    assert "\\u" not in text
+    with Terminal(start(world), PYTHONIOENCODING="latin-1", NO_COLOR="1") as terminal:
+        text = terminal.wait_for("no characters for it, or --qr-file code.png")
+    assert "\\u" not in text
+
+
+def test_the_c_locale_shows_the_code(world: World, tmp_path: Path) -> None:
+    with Terminal(start(world), LC_ALL="C") as terminal:
+        terminal.wait_for("code 1: scan")
+        assert codes_on(terminal.screen(), tmp_path) == [world.phone.status()["code"]]
+
+
+def test_a_log_is_read_on_a_dark_background_and_on_a_light_one(world: World, tmp_path: Path) -> None:
+    with (
+        open(tmp_path / "log", "wb") as log,
+        subprocess.Popen(start(world, "--qr-file", str(tmp_path / "code.png")), stdout=log, stderr=log) as run,
+    ):
+        deadline = time.monotonic() + 30
+        while "code 1: scan it" not in (tmp_path / "log").read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        code = world.phone.status()["code"]
+        run.terminate()
+        assert run.wait(30) == 0
+    text = (tmp_path / "log").read_text()
+    assert "\x1b" not in text
+    for theme in (DARK, LIGHT):
+        assert code in codes_on(text, tmp_path, theme=theme)
 
 
 def test_no_colour_means_none(world: World) -> None:

@@ -9,7 +9,9 @@ import shutil
 import signal
 import socket
 import stat
+import subprocess
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,12 +21,14 @@ from typing import Any
 import psutil
 import pytest
 
+from linda_cli.browser.binaries import find_driver
 from linda_cli.lifecycle.bot import Bot, Wanted
 from linda_cli.lifecycle.event_socket import EventSocket
 from linda_cli.lifecycle.events import Event, event
 from linda_cli.lifecycle.start import prepare
 from linda_cli.sessions import story_log
 from linda_cli.sessions.home import Home
+from tests.conftest import needs
 from tests.linda import NUMBER, Linda, World
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "bot.py"
@@ -426,3 +430,148 @@ def test_what_a_run_and_its_bot_tell_at_once_is_all_kept(tmp_path: Path) -> None
         teller.join()
     kept = [one["what"] for one in story_log.read(home.session_log(NUMBER))]
     assert sorted(kept) == sorted(f"{who} {index}" for who in range(8) for index in range(50))
+
+
+LIMITED = """
+    import pathlib, sys, threading, time
+    from linda_cli.lifecycle.changes import Changes
+    folder = pathlib.Path(sys.argv[1])
+    seen = threading.Semaphore(0)
+    changes = Changes([folder], seen.release, (), lambda what: print("said", what, flush=True))
+    changes.wait_until_up()
+    while seen.acquire(timeout=1.5):
+        pass
+    for where in sys.argv[2:]:
+        path = folder / where
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(where)
+        print("heard" if seen.acquire(timeout=10) else "missed", where, flush=True)
+        while seen.acquire(timeout=1.5):
+            pass
+    changes.close()
+"""
+
+
+@needs("unshare")
+class TestFewWatchers:
+    """As on a machine where other programs have used up what the kernel gives."""
+
+    @pytest.mark.parametrize(
+        ("limit", "value", "said"),
+        [
+            ("max_inotify_watches", 30, "fs.inotify.max_user_watches"),
+            ("max_inotify_instances", 0, "fs.inotify.max_user_instances"),
+            ("max_inotify_watches", 5000, None),
+        ],
+    )
+    def test_no_change_is_missed_and_it_is_said_once(
+        self, tmp_path: Path, limit: str, value: int, said: str | None
+    ) -> None:
+        folder = tmp_path / "sources"
+        for at in range(80):
+            (folder / f"d{at}").mkdir(parents=True)
+        done = self._run(folder, limit, value, "d3/one.py", "d79/two.py", "one.py", "late/three.py")
+        assert [line for line in done if line.startswith("heard")] == [
+            "heard d3/one.py",
+            "heard d79/two.py",
+            "heard one.py",
+            "heard late/three.py",
+        ], done
+        told = [line for line in done if line.startswith("said")]
+        assert len(told) == (said is not None)
+        if said is not None:
+            assert f"sudo sysctl {said}=" in told[0]
+
+    def test_a_folder_that_comes_when_none_is_left_is_not_missed(self, tmp_path: Path) -> None:
+        folder = tmp_path / "sources"
+        for at in range(20):
+            (folder / f"d{at}").mkdir(parents=True)
+        done = self._run(folder, "max_inotify_watches", 21, "new/one.py", "new/two.py")
+        assert "heard new/two.py" in done
+        assert len([line for line in done if line.startswith("said")]) == 1
+
+    @staticmethod
+    def _run(folder: Path, limit: str, value: int, *paths: str) -> list[str]:
+        command = f'echo {value} > /proc/sys/user/{limit}; exec "$@"'
+        python = [sys.executable, "-c", textwrap.dedent(LIMITED), str(folder), *paths]
+        done = subprocess.run(
+            ["unshare", "-Ur", "sh", "-c", command, "sh", *python],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        if "unshare" in done.stderr:
+            pytest.skip(f"no user namespaces here: {done.stderr}")
+        assert done.returncode == 0, done
+        return done.stdout.splitlines()
+
+
+class TestListenersThatFail:
+    def test_the_bot_goes_on_and_its_end_is_told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        reported: list[str] = []
+        monkeypatch.setattr(threading, "excepthook", lambda ended: reported.append(str(ended.exc_value)))
+        side = SideOfNoRun()
+        source = bot_file(tmp_path, "print('up'); raise SystemExit(0)")
+
+        def listen(told: Event) -> None:
+            if told.event != "ready":
+                raise RuntimeError("a bug of the listener")
+
+        def show(_: str, __: bool) -> None:
+            raise RuntimeError("a bug of the show")
+
+        wanted = Wanted.checked([sys.executable, str(source)], [source], lambda told: told.event, show)
+        bot = Bot(wanted, side, listen)
+        bot.tell(event("ready", NUMBER, {"debuggerAddress": "127.0.0.1:1"}))
+        assert side.stopped.acquire(timeout=20), "the bot ended by itself, and the run is told"
+        bot.end()
+        bot.close()
+        assert {"a bug of the listener", "a bug of the show"} <= set(reported)
+
+
+def test_selenium_in_a_bot_takes_our_driver_and_asks_nobody_for_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SE_OFFLINE", raising=False)
+    code = """
+        import os
+        from selenium import webdriver
+        from selenium.webdriver.chrome.service import Service
+        from selenium.webdriver.common.driver_finder import DriverFinder
+        print(DriverFinder(Service(), webdriver.ChromeOptions()).get_driver_path(), os.environ["SE_OFFLINE"])
+    """
+    source = bot_file(tmp_path, textwrap.dedent(code))
+    said: list[str] = []
+    # Nowhere on the way to a bot is there a driver to be found by chance.
+    driver = find_driver()
+    monkeypatch.setenv("LINDA_CHROMEDRIVER", str(driver))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    side = SideOfNoRun()
+    wanted = Wanted.checked(
+        [sys.executable, str(source)], [source], lambda told: told.event, lambda one, _: said.append(one)
+    )
+    bot = Bot(wanted, side, lambda _: None)
+    bot.tell(event("ready", NUMBER, {"debuggerAddress": "127.0.0.1:1"}))
+    assert side.stopped.acquire(timeout=60)
+    bot.end()
+    bot.close()
+    assert said == [f"{driver} true"]
+
+
+class SideOfNoRun:
+    """What a bot needs of a run."""
+
+    number: str | None = NUMBER
+
+    def __init__(self) -> None:
+        self.stopped = threading.Semaphore(0)
+
+    def stop(self, reason: str) -> None:
+        self.stopped.release()
+
+    def wake(self) -> None:
+        self.stopped.release()
+
+    def keep(self, told: Event) -> None:
+        """Kept nowhere."""

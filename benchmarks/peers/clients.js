@@ -1,4 +1,4 @@
-// Many real socket.io clients in one process: clients.js URL COUNT. Says when all have joined, and for each conflict that
+// Many real socket.io clients in one process: clients.js URL COUNT. Says when all have joined, and for each page_reloaded that
 // is told when the first, the middle and the last of them heard it (milliseconds since 1970).
 const { io } = require("socket.io-client");
 const [url, count] = [process.argv[2], Number(process.argv[3])];
@@ -9,7 +9,7 @@ let joined = 0;
 for (let index = 0; index < count; index++) {
   const socket = io(`${url}whatsapp`, { transports: ["websocket"], forceNew: true, reconnection: false });
   socket.on("connect", () => socket.emit("init", {}, () => ++joined === count && say({ joined })));
-  socket.on("conflict", (told) => {
+  socket.on("page_reloaded", (told) => {
     const times = heard.get(told.at) || [];
     heard.set(told.at, [...times, now()]);
     if (times.length + 1 === count) {

@@ -15,7 +15,10 @@ from linda_cli.errors import BrowserMissing, BrowserSilent
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _DRIVERS = ("chromedriver", "chromium.chromedriver")
-_VERSION = re.compile(r"\b([0-9]+(?:\.[0-9]+){1,3})\b")
+# Chromium says four numbers; a wrapper may say others before it, of itself.
+_VERSION = re.compile(r"(?<![0-9.])([0-9]{1,5}(?:\.[0-9]{1,6}){3})(?![0-9.])")
+_SHORTER = re.compile(r"(?:Chromium|Chrome|Chrome for Testing)\s+([0-9]{1,5}(?:\.[0-9]{1,6}){1,2})\b")
+_MOST_SAID = 1 << 16
 _INSTALL = "sudo apt-get install chromium chromium-driver"
 
 
@@ -85,18 +88,31 @@ def ask_version(binary: Path) -> str:
 
     try:
         told = subprocess.run(
-            [binary, "--version"], capture_output=True, text=True, timeout=20, check=False, stdin=subprocess.DEVNULL,
+            [binary, "--version"], capture_output=True, timeout=20, check=False, stdin=subprocess.DEVNULL,
             env=scrubbed_environment(),
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise BrowserSilent(f"{binary} does not answer to --version", f"{binary} --version") from None
     except OSError as problem:
         raise BrowserMissing(f"{binary} cannot be run: {problem.strerror}", _INSTALL) from problem
-    match = _VERSION.search(told.stdout)
-    if match is None:
-        last = (told.stderr or told.stdout).strip().splitlines()[-1:] or ["nothing"]
+    said, complained = (one[:_MOST_SAID].decode("utf-8", "replace") for one in (told.stdout, told.stderr))
+    version = version_in(said)
+    if version is None:
+        last = (complained or said).strip().splitlines()[-1:] or ["nothing"]
         raise BrowserMissing(f"{binary} --version says {last[0][:200]!a}", _INSTALL)
-    return match[1]
+    return version
+
+
+def version_in(said: str) -> str | None:
+    """The browser's version in what ``--version`` said, whatever a wrapper said around it."""
+    named = [line for line in said.splitlines() if "chrom" in line.lower()]
+    for lines in (named, said.splitlines()):
+        # The browser speaks last: a wrapper ends by becoming it.
+        for line in reversed(lines):
+            if match := _VERSION.search(line):
+                return match[1]
+    match = _SHORTER.search(said)
+    return match[1] if match else None
 
 
 def version_key(version: str) -> tuple[int, ...]:

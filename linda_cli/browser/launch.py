@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import subprocess
@@ -18,6 +19,14 @@ from linda_cli.errors import BrowserFailed, BrowserMissing, BrowserSilent, InUse
 SIGN_OF_LIFE = 20.0
 """Seconds within which a browser must have opened its debugging port."""
 
+# What every browser on a server says and never is the reason: the bus that is missing, crashpad, graphics, stack
+# traces, and the shell of Debian's own wrapper.
+_NOISE = re.compile(
+    r"dbus|crashpad|^\s*#\d+ 0x|\[end of stack trace\]|^\s*(?:r\d+|[re][a-ds][xip]|efl|cgf|erf|trp|msk|cr2):|"
+    r"Received signal|Trace/breakpoint trap|Task trace|DevTools listening|vaInitialize|[Vv]ulkan|ANGLE|libva|/gl/|"
+    r"gpu_process_host|viz_main|google_apis/gcm|setsockopt: Bad file|TensorFlow|chromium: \d+: \[: |"
+    r"oom_score_adj|Created TensorFlow|ptrace: |Gtk-WARNING|update available",
+)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -70,12 +79,26 @@ def begin(binary: Path, arguments: Sequence[str], profile: Path, log: Path) -> S
 
 
 def _environment() -> dict[str, str]:
-    """Ours, but for a TMPDIR too long for Chromium: it keeps a socket there, whose path may have 107 bytes at most,
-    and aborts (signal 6) where it has more."""
+    """Ours, but for a TMPDIR that Chromium cannot use: it keeps a socket there, whose path may have 107 bytes at most,
+    and ends where it has more, or where the folder is missing or read-only."""
     environ = scrubbed_environment()
-    if len(os.fsencode(environ.get("TMPDIR", ""))) > 60:
-        environ["TMPDIR"] = "/tmp"
+    named = environ.get("TMPDIR", "")
+    if len(os.fsencode(named)) > 60 or (named and not _can_be_written(named)):
+        fallback = next((one for one in ("/tmp", "/var/tmp", "/dev/shm") if _can_be_written(one)), "/tmp")
+        environ["TMPDIR"] = fallback
     return environ
+
+
+def _can_be_written(folder: str) -> bool:
+    """Whether a file can be made there. Root may write anywhere by its rights, and yet not to a read-only disk."""
+    try:
+        handle = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError as problem:
+        # Some filesystems know no files without a name; the rights are asked then.
+        unnamed = problem.errno in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL)
+        return unnamed and os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
+    os.close(handle)
+    return True
 
 
 def await_port(
@@ -146,10 +169,19 @@ def _died(starting: Starting, code: int) -> BrowserFailed | InUse:
 def _last_words(log: Path) -> str:
     """The end of what it wrote, on one line and without control characters."""
     try:
-        lines = log.read_bytes()[-4000:].decode("utf-8", "replace").strip().splitlines()
+        lines = log.read_bytes()[-16_000:].decode("utf-8", "replace").strip().splitlines()
     except OSError:
         return ""
-    # The bus is missing on every server and says so many times; it never is the reason.
-    telling = [line for line in lines if "dbus" not in line] or lines
-    words = _CONTROL.sub(" ", telling[-1])[:300] if telling else ""
+    words = _CONTROL.sub(" ", telling_line(lines))[:300]
     return f": {words}" if words else ""
+
+
+def telling_line(lines: Sequence[str]) -> str:
+    """The line that says why a browser ended: its last FATAL, else its last ERROR, else the last that is no noise."""
+    telling = [line.strip() for line in lines if line.strip() and not _NOISE.search(line)]
+    for mark in (":FATAL:", ":ERROR:"):
+        marked = [line for line in telling if mark in line]
+        if marked:
+            return marked[-1]
+    left = telling or [line.strip() for line in lines if line.strip()]
+    return left[-1] if left else ""

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from linda_cli.console import progress, words
+from linda_cli.console import is_terminal, progress, words
 from linda_cli.errors import InUse, Misused, PartlyDone
 from linda_cli.lifecycle.store import open_store
 from linda_cli.sessions.clock import parse_age
@@ -27,10 +27,10 @@ def register(app: typer.Typer) -> None:
         if keep < 1:
             raise Misused("--keep must be at least 1: the last backup is never removed", "linda cleanup --keep 1")
         age = parse_age(older_than)
-        store = open_store(context.obj.home, console.talk if sys.stdout.isatty() else lambda _: None)
+        store = open_store(context.obj.home, console.talk if is_terminal(sys.stdout) else lambda _: None)
         with progress.bar(console, "cleaning up") as each:
             done = store.cleanup(age, keep, dry_run, each)
-        console.answer(done, words.cleaned(done, silent=not sys.stdout.isatty()))
+        console.answer(done, words.cleaned(done, silent=not is_terminal(sys.stdout)))
         if done.errors and len(done.errors) == done.sessions:
             raise InUse(done.errors[0], "linda cleanup", said=console.json)
         if done.errors:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import typer
 
+from linda_cli.console import is_terminal
 from linda_cli.console.story import Story
 from linda_cli.errors import LindaError, Misused
 from linda_cli.lifecycle.signals import stopping_on_signals
@@ -90,7 +91,7 @@ def register(app: typer.Typer) -> None:
                 takeover=takeover,
                 hung_after=hung_after,
                 signals=signals,
-                can_show=console.json or qr_file is not None or sys.stderr.isatty() or sys.stdout.isatty(),
+                can_show=console.json or qr_file is not None or is_terminal(sys.stderr) or is_terminal(sys.stdout),
             )
             around.enter_context(stopping_on_signals(run))
             try:

@@ -9,9 +9,12 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TextIO
+from typing import Any, Protocol
 
+from linda_cli.console.output import deliver, is_terminal, put, reader_has_gone
 from linda_cli.errors import AnswerNeeded, LindaError
+
+__all__ = ["Console", "Told", "clean", "is_terminal", "put", "told"]
 
 
 class Told(Protocol):
@@ -42,24 +45,27 @@ class Console:
         """Whether colour and redrawing are welcome."""
         return (
             not self.json
-            and sys.stdout.isatty()
-            and sys.stderr.isatty()
+            and is_terminal(sys.stdout)
+            and is_terminal(sys.stderr)
             and not os.environ.get("NO_COLOR")
             and os.environ.get("TERM") not in (None, "", "dumb")
         )
 
-    def answer(self, value: object, text: str = "") -> None:
-        """Give the answer: as JSON where that was asked for, else ``text``."""
+    def answer(self, value: object, text: str = "") -> bool:
+        """Give the answer: as JSON where that was asked for, else ``text``. False where nobody wants it.
+
+        Raises ``OSError`` where it cannot be written.
+        """
         if self.json:
-            self.line(value)
-        elif text:
-            put(sys.stdout, f"{text}\n")
+            from linda_cli.console.jsonable import spelled
 
-    def line(self, value: object) -> None:
-        """One JSON object on a line of its own."""
-        from linda_cli.console.jsonable import spelled
+            return deliver(sys.stdout, f"{spelled(value)}\n")
+        return not text or deliver(sys.stdout, f"{text}\n")
 
-        put(sys.stdout, f"{spelled(value)}\n")
+    @property
+    def is_heard(self) -> bool:
+        """Whether somebody may still read the answer."""
+        return not reader_has_gone(sys.stdout)
 
     def event(self, told: Told) -> None:
         """One event of a run on a line of its own."""
@@ -81,8 +87,11 @@ class Console:
     def error(self, problem: LindaError, code: int) -> None:
         """Say why it did not work, and what may help."""
         if self.json:
-            self.line({"error": told(problem, code)})
-            return
+            from linda_cli.console.jsonable import spelled
+
+            if put(sys.stdout, f"{spelled({'error': told(problem, code)})}\n"):
+                return
+            # Where the answer cannot be written a person may still read why.
         put(sys.stderr, f"linda: {clean(problem.message)}\n")
         if problem.hint:
             put(sys.stderr, f"  try: {clean(problem.hint)}\n")
@@ -91,7 +100,7 @@ class Console:
         """Ask on a terminal; ``yes`` has answered already. Raises ``AnswerNeeded`` where nobody can be asked."""
         if yes:
             return True
-        if self.json or not sys.stdin.isatty() or not sys.stderr.isatty():
+        if self.json or not is_terminal(sys.stdin) or not is_terminal(sys.stderr):
             raise AnswerNeeded(f"{question} There is no terminal to answer on", "the same command with --yes")
         put(sys.stderr, f"{clean(question)} [y/N] ")
         return sys.stdin.readline().strip().lower() in ("y", "yes")
@@ -108,16 +117,3 @@ def clean(text: str) -> str:
         one if one.isprintable() or one == "\n" else ascii(one)[1:-1]
         for one in text.encode("utf-8", "replace").decode()
     )
-
-
-def put(stream: TextIO, text: str) -> None:
-    """Write and flush. A reader that has gone away is no failure of ours."""
-    try:
-        stream.write(text)
-        stream.flush()
-    except UnicodeEncodeError:
-        stream.write(text.encode("ascii", "replace").decode())
-        stream.flush()
-    except BrokenPipeError:
-        # Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

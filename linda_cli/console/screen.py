@@ -9,23 +9,31 @@ import threading
 import time
 from dataclasses import dataclass
 
-from linda_cli.console import Console, clean, put, qr
+from linda_cli.console import Console, clean, is_terminal, output, put, qr
+
+# The caption and the line on which the cursor stands.
+_CAPTIONS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
     """A code and until when it lives."""
 
-    lines: list[str]
-    width: int
+    text: str
     until: float
     attempt: int
+
+    @property
+    def left(self) -> int:
+        """Seconds."""
+        return max(0, round(self.until - time.monotonic()))
 
 
 class Screen:
     """Says lines and shows one code at a time.
 
-    Where the terminal has no room for the code, or cannot redraw, each code is printed once, whole.
+    Where it cannot be redrawn, a code is printed once; where it has no room, what it needs is said, and the code comes
+    as soon as there is room.
     """
 
     def __init__(self, console: Console) -> None:
@@ -45,10 +53,8 @@ class Screen:
     def show(self, text: str, seconds: float, attempt: int) -> None:
         """Show a code in the place of the one before it."""
         with self._lock:
-            plain = qr.lines(text, colour=False)
-            drawn = qr.lines(text, colour=True) if self._console.fancy else plain
             before = self._erased()
-            self._code = _Shown(drawn, len(plain[0]), time.monotonic() + seconds, attempt)
+            self._code = _Shown(text, time.monotonic() + seconds, attempt)
             put(sys.stderr, before + self._redrawn())
             if self._drawn and self._ticker is None:
                 self._ticker = threading.Thread(target=self._tick, name="countdown", daemon=True)
@@ -65,11 +71,11 @@ class Screen:
         while True:
             time.sleep(1)
             with self._lock:
-                if not self._drawn or self._code is None:
+                if not self._drawn or self._code is None or output.begin().is_behind(output.descriptor(sys.stderr)):
                     continue
                 if _size() != self._size:
                     put(sys.stderr, self._erased() + self._redrawn())
-                else:
+                elif len(self._drawn) > 1:
                     # Only the last line changes: one up, to its start, cleared, written again.
                     put(sys.stderr, f"\x1b[1A\r\x1b[K{self._caption(self._code)}\n")
 
@@ -84,25 +90,50 @@ class Screen:
         return f"\x1b[{rows}A\r\x1b[J"
 
     def _redrawn(self) -> str:
-        """What puts the code on the screen again; where it must be printed whole, it is for this once."""
+        """What puts the code on the screen again; where it must be printed, it is for this once."""
         code = self._code
         if code is None:
             return ""
         self._size = _size()
-        whole = "\n".join(code.lines)
-        if not self._console.fancy or self._size.columns <= code.width or self._size.lines <= len(code.lines) + 2:
+        fancy = self._console.fancy
+        look = qr.Look(fancy, qr.can_show_blocks(getattr(sys.stderr, "encoding", None)), self._room(fancy))
+        drawing = qr.fitting(code.text, look, _CAPTIONS)
+        if drawing is None:
+            return self._no_room(code, look)
+        whole = "\n".join(drawing.lines)
+        if not fancy:
             self._code = None
-            left = max(0, round(code.until - time.monotonic()))
-            return f"{whole}\ncode {code.attempt}: scan it with WhatsApp > Linked devices within {left} s\n"
+            return f"{whole}\ncode {code.attempt}: scan it with WhatsApp > Linked devices within {code.left} s\n"
         caption = self._caption(code)
-        self._drawn = [*(code.width for _ in code.lines), len(caption)]
+        self._drawn = [*(drawing.width for _ in drawing.lines), len(caption)]
         return f"{whole}\n{caption}\n"
 
+    def _room(self, fancy: bool) -> os.terminal_size | None:
+        """The size of the terminal; None for a log. What is only printed may scroll: its last half is what is seen."""
+        if not is_terminal(sys.stderr):
+            return None
+        return self._size if fancy else os.terminal_size((self._size.columns, 2 * self._size.lines - _CAPTIONS))
+
+    def _no_room(self, code: _Shown, look: qr.Look) -> str:
+        needed = qr.needed(code.text, look, _CAPTIONS)
+        if needed is None:
+            told = "this terminal's encoding has no characters for it"
+        else:
+            columns, lines = needed
+            lines = lines if look.colour else (lines + _CAPTIONS) // 2
+            told = f"needs {columns}x{lines}, has {self._size.columns}x{self._size.lines}: enlarge"
+        line = f"code {code.attempt}: {told}, or --qr-file code.png, or --link-with code"
+        if self._console.fancy:
+            # It stands there as the code would, and gives way for it once the terminal is larger.
+            self._drawn = [len(line)]
+        else:
+            self._code = None
+        return f"{line}\n"
+
     def _caption(self, code: _Shown) -> str:
-        left = max(0, round(code.until - time.monotonic()))
-        told = f"code {code.attempt}: scan it with WhatsApp > Linked devices; a new one in {left} s"
+        told = f"code {code.attempt}: scan it with WhatsApp > Linked devices; a new one in {code.left} s"
         # One line, whatever the width: it is found again by counting lines.
-        return told if len(told) < self._size.columns else f"code {code.attempt}: a new one in {left} s"
+        return told if len(told) < self._size.columns else f"code {code.attempt}: a new one in {code.left} s"
 
 
 def _size() -> os.terminal_size:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 
-from linda_cli.console import Console, Told, clean, put
+from linda_cli.console import Console, Told, clean, output, put
 from linda_cli.console.story import spoken
 
 
@@ -15,6 +15,7 @@ class Service:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._one_at_a_time = threading.Lock()
+        output.begin()
 
     def __call__(self, told: Told) -> None:
         """Tell one event, from which codes were taken out."""

@@ -6,14 +6,17 @@ import contextlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from linda_cli.console import Console, Told, clean, put, qr
+from linda_cli.console import Console, Told, clean, output, put, qr
 from linda_cli.console.screen import Screen
 from linda_cli.errors import HomeUnusable
 
 # Percent of the first sync from one line to the next.
 _STEP = 25
+
+# Seconds that a bot's line waits for a reader who is behind.
+_BOT_WAITS = 1.0
 
 
 class Story:
@@ -25,8 +28,11 @@ class Story:
         self._wrote_file = False
         self._screen = Screen(console)
         self._synced = 0
+        self._nobody_reads = False
 
     def __enter__(self) -> Story:
+        # A run waits for no terminal: from here on what is said stands in a line of its own.
+        output.begin()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -54,12 +60,24 @@ class Story:
     def bot_said(self, line: str, is_error: bool) -> None:
         """Show one line of the bot beside the run."""
         shown = f"bot | {clean(line)}"
+        self._let_reader_catch_up(sys.stderr if is_error or self._console.json else sys.stdout)
         if is_error or self._console.json:
             self._screen.say(shown)
         else:
             # A code that stands there gives way for it, and comes back below.
             self._screen.say("")
             put(sys.stdout, f"{shown}\n")
+
+    def _let_reader_catch_up(self, stream: TextIO | None) -> None:
+        """A bot that says more than a terminal can show waits for it, as it would without us.
+
+        Once nobody has read for that long it is waited for no more: then what the bot says is left out.
+        """
+        writer = output.begin()
+        if stream is None or not writer.is_behind(target := output.descriptor(stream)):
+            self._nobody_reads = False
+        elif not self._nobody_reads:
+            self._nobody_reads = not writer.wait_for_room(target, _BOT_WAITS)
 
     def _is_petty(self, told: Told) -> bool:
         """A step of the first sync that a person need not read."""
@@ -148,9 +166,14 @@ def _words(name: str, facts: Mapping[str, Any], session: str | None, elapsed_ms:
         return None
     if name == "pairing_code":
         return f"type {facts['code']} into WhatsApp > Linked devices > Link with phone number"
+    if name == "waiting":
+        return f"waiting for the {facts['for']}: {facts['reason']} ({elapsed_ms / 1000:.0f} s)"
     plain = {
-        "repaired": "mended: {what}",
-        "quarantined": "put aside as {name}: {reason}",
+        "page_reloaded": "WhatsApp Web has loaded itself anew",
+        "number_changed": "the number of this account has changed from {from} to {to}",
+        "save_delayed": "ready, and not saved yet: {reason}",
+        "repaired": "repaired: {what}",
+        "quarantined": "moved to quarantine as {name}: {reason}",
         "loading": "WhatsApp Web is loading",
         "passkey_required": "WhatsApp asks for a passkey",
         "authenticated": "the phone has linked this device",

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from linda_cli.browser import launch
 from linda_cli.browser.binaries import browser_version, find_browser, find_driver, remember_version
 from linda_cli.browser.flags import Wish, arguments
-from linda_cli.errors import BrowserFailed, Failed, HomeUnusable, InUse, LindaError
+from linda_cli.errors import BrowserFailed, BrowserTooOld, Failed, HomeUnusable, InUse, LindaError
 from linda_cli.lifecycle import decisions as do
 from linda_cli.lifecycle import observations as seen
 from linda_cli.lifecycle.browser_session import BrowserSession, Gone, PageEvent, bring_up, take_up
@@ -31,12 +31,14 @@ from linda_cli.lifecycle.observations import Observation, ProfileFacts
 from linda_cli.lifecycle.options import Options
 from linda_cli.lifecycle.repair import drop_service_worker, repair
 from linda_cli.lifecycle.saving import Outcome, Saver, Told
-from linda_cli.lifecycle.state_writer import StateWriter
 from linda_cli.sessions import checks, manifest
 from linda_cli.sessions.clock import iso, ms_of, now_ms
 from linda_cli.sessions.durable import make_folder
 from linda_cli.sessions.login import read_login
-from linda_cli.sessions.ownership import set_owner
+from linda_cli.sessions.ownership import owner_fields
+from linda_cli.sessions.refusals import unknown_format
+from linda_cli.sessions.state_keeper import StateKeeper
+from linda_cli.sessions.storage.formats import formats_of
 from linda_cli.sessions.store import Store
 from linda_cli.sessions.verdict import can_restore
 from linda_cli.whatsapp import actions as page_actions
@@ -104,10 +106,19 @@ class Actions:
         self._number = number
         self._take_number = take_number
         self._stopping = stopping
+        self._look: checks.Look | None = None
         self._lanes: dict[Lane, queue.SimpleQueue[Action | None]] = {}
         self._threads: list[threading.Thread] = []
-        self.state = StateWriter(store, lambda line: put(seen.Remark(line, at=time.monotonic())))
+        self.state = StateKeeper(store.state, self._state_said)
         self.saver = Saver(store, options, self.held, number)
+
+    def _state_said(self, problem: LindaError | None) -> None:
+        line = (
+            f"what is known of the session could not be written: {problem.message}; it is tried again"
+            if problem is not None
+            else "what is known of the session is written again"
+        )
+        self._put(seen.Remark(line, at=time.monotonic()))
 
     # -- beginning and ending
 
@@ -126,8 +137,14 @@ class Actions:
         lane.put(action)
         return (seen.Begun(action, at=now),)
 
-    def close(self) -> None:
-        """Nothing more will be begun: write what waits, and end the lanes that have nothing under way."""
+    def abandon(self) -> None:
+        """Nothing more will be begun: write what waits, and end the lanes that have nothing under way.
+
+        A run that ends as it should has let go of its browser by now; one that a bug has ended closes it here.
+        """
+        session, self.held.session = self.held.session, None
+        if session is not None:
+            session.close()
         self.state.close()
         for lane in self._lanes.values():
             lane.put(None)
@@ -194,10 +211,10 @@ class Actions:
         number = self._number()
         if number is None:
             return
-        self.state.save(number, **fields)
         if fields.get("lastState") == "authenticated":
             # From the scan on the login is somebody's, also where a kill comes before ready.
-            self.state.change(number, lambda entry: set_owner(entry, self._options.owner))
+            fields.update(owner_fields(self._store.state.entry(number), self._options.owner))
+        self.state.save(number, **fields)
 
     def _before_telling(self, event: str, facts: Mapping[str, Any]) -> None:
         if event == "disconnected":
@@ -224,30 +241,24 @@ class Actions:
         held.login = login or held.login
         moment = iso(now_ms())
 
-        def change(entry: dict[str, Any]) -> None:
-            entry.update(isLinked=True, lastState="ready", lastReady=moment, linkAfter=None)
-            if login is not None:
-                entry.update(login=login, noise=noise)
-            if not restored:
-                entry.update(authMethod=source, linkedAt=moment)
-                set_owner(entry, self._options.owner)
-            elif first:
-                entry["restoreCount"] = int(str(entry.get("restoreCount") or 0)) + 1
-                entry["lastRestored"] = moment
-
         entry = self._store.state.entry(number)
-        change(entry)
-        self.state.change(number, change)
-        # Only after that, so that a kill between the two leaves what must not come back forgotten rather than the new
-        # login.
-        self.state.then(lambda: self._store.state.welcome(number))
+        count = int(str(entry.get("restoreCount") or 0))
+        fields: dict[str, Any] = {"isLinked": True, "lastState": "ready", "lastReady": moment, "linkAfter": None}
+        if login is not None:
+            fields.update(login=login, noise=noise)
+        if not restored:
+            fields.update(authMethod=source, linkedAt=moment, **owner_fields(entry, self._options.owner))
+        elif first:
+            count += 1
+            fields.update(restoreCount=count, lastRestored=moment)
+        self.state.save(number, **fields)
         self.state.flush(_MOMENT)
         self._tell(
             "ready",
             {
                 "source": source,
                 "isRestored": restored,
-                "restoreCount": entry["restoreCount"],
+                "restoreCount": count,
                 "number": number,
                 "debuggerAddress": held.session.address,
             },
@@ -386,6 +397,8 @@ class Actions:
             again = checks.look(profile, number=None, surroundings=store.world.around(profile), deep=True)
             look, verdict = again, store.judge(number, profile, again)
         store.check_world(look.login.sandbox if look.login else None)
+        # What follows at once, before anything can change it, need not read the same again.
+        self._look = look
         entry = store.state.entry(number)
         login = look.login.digest if look.login else None
         return ProfileFacts(
@@ -401,12 +414,25 @@ class Actions:
             ready_noise=entry.get("noise") if isinstance(entry.get("noise"), str) else None,
             restore_count=int(str(entry.get("restoreCount") or 0)),
             checks=look.checks,
-            written_by=look.written_by,
+            refusal=self._refusal(number, look, verdict),
         )
+
+    @staticmethod
+    def _refusal(number: str, look: checks.Look, verdict: str) -> LindaError | None:
+        """Why no browser may be started on this profile: nothing is moved then, and no older backup is tried."""
+        if verdict == "too_new":
+            why = next(check.detail for check in look.checks if check.key == "browser")
+            return BrowserTooOld(
+                f"the profile of {number} is not for the installed browser: {why}",
+                "sudo apt-get install --only-upgrade chromium chromium-driver",
+            )
+        return unknown_format(f"the login of {number}", look) if verdict == "unknown_format" else None
 
     def _prepare(self, from_backup: bool) -> Outcome:
         number, store, held = self._known_number(), self._store, self.held
-        look, _ = store.look(number, held.profile)
+        look, self._look = self._look, None
+        if from_backup or look is None:
+            look, _ = store.look(number, held.profile)
         events: list[Told] = [("repaired", {"what": line}) for line in repair(store, number, held.profile, look)]
         held.fingerprint = store.fingerprint(number, held.profile)
         copy = store.backup_of(number, held.fingerprint)
@@ -542,6 +568,7 @@ class Actions:
         find_driver()
         version = browser_version(binary, home.browser_facts)
         make_folder(held.profile)
+        self._store.await_readers(held.profile, stop=self._stopping)
         as_root = os.geteuid() == 0
         events: tuple[Told, ...] = ()
         if as_root and not held.root_said:
@@ -577,6 +604,7 @@ class Actions:
             headful=self._options.headful,
             as_root=os.geteuid() == 0,
             extra=self._options.browser_args,
+            formats=formats_of(profile),
         )
 
     def _is_up(self, session: BrowserSession) -> seen.BrowserUp:

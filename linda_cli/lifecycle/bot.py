@@ -21,8 +21,9 @@ from enum import Enum
 from pathlib import Path
 from typing import IO, Protocol
 
+from linda_cli.browser.binaries import find_driver
 from linda_cli.browser.environment import scrubbed_environment
-from linda_cli.errors import Misused
+from linda_cli.errors import LindaError, Misused
 from linda_cli.lifecycle.backoff import Backoff
 from linda_cli.lifecycle.changes import Changes, watchable
 from linda_cli.lifecycle.event_socket import EventSocket, Spell
@@ -113,7 +114,7 @@ class Bot:
         self._told = tell
         self._once = once
         self._ignored = ignored
-        # Events come from the run's thread and from ours, the bot's lines from two more: one speaks at a time.
+        # Events come from the run's thread and from ours: one speaks at a time. The bot's lines wait for nobody.
         self._speaking = threading.RLock()
         self._inbox: queue.SimpleQueue[Word | Up | Changed | _Process] = queue.SimpleQueue()
         self._process: _Process | None = None
@@ -132,8 +133,11 @@ class Bot:
     def tell(self, told: Event) -> None:
         """Tell an event of the run to its listeners, to the socket and to the bot's own thread."""
         with self._speaking:
-            self._told(told)
-            self._socket.tell(told)
+            try:
+                self._told(told)
+            finally:
+                # Whatever becomes of the one listener, those on the socket hear it too.
+                self._socket.tell(told)
         if told.event in ("ready", "reconnected") and told.facts.get("debuggerAddress"):
             self._inbox.put(Up(told.facts["debuggerAddress"], told.facts.get("via") in ("profile", "backup")))
         elif told.event == "logged_out":
@@ -151,14 +155,21 @@ class Bot:
     # -- our own thread
 
     def _work(self) -> None:
-        self._changes = Changes(self._wanted.watch, self._has_changed, self._ignored)
+        self._changes = Changes(self._wanted.watch, self._has_changed, self._ignored, self._note)
         self._changes.wait_until_up()
         try:
             while (message := self._next()) is not Word.END:
-                self._hear(message)
+                self._hear_safely(message)
         finally:
             self._end_process()
             self._changes.close()
+
+    def _hear_safely(self, message: Word | Up | Changed | _Process | None) -> None:
+        """A run waits for this thread at its end, so no bug ends it: it is reported, and the next message is heard."""
+        try:
+            self._hear(message)
+        except Exception as bug:  # noqa: BLE001 - reported as a bug; the bot is looked after all the same
+            _report(bug)
 
     def _next(self) -> Word | Up | Changed | _Process | None:
         """The next message; None when it is time to start the bot again."""
@@ -201,6 +212,7 @@ class Bot:
         environ = {
             # Its lines are to be seen when it says them.
             "PYTHONUNBUFFERED": "1",
+            **_with_driver(),
             **scrubbed_environment(),
             "LINDA_DEBUGGER_ADDRESS": self._address,
             "LINDA_SESSION": self._run.number or "",
@@ -244,14 +256,38 @@ class Bot:
         else:
             self._run.stop("the bot ended")
 
+    def _note(self, what: str) -> None:
+        self._say("note", what=what)
+
     def _say(self, name: str, **facts: object) -> None:
+        """Tell of the bot itself, from threads of ours: a listener that raises ends none of them."""
         told = event(name, self._run.number, facts)
-        self._run.keep(told)
-        self.tell(told)
+        try:
+            self._run.keep(told)
+            self.tell(told)
+        except Exception as bug:  # noqa: BLE001 - whoever listens may have any bug; it is reported, and the bot goes on
+            _report(bug)
 
     def _show(self, line: str, is_error: bool) -> None:
-        with self._speaking:
+        try:
             self._wanted.show(line, is_error)
+        except Exception as bug:  # noqa: BLE001 - as above; the bot's next line must not meet a pipe that nobody reads
+            _report(bug)
+
+
+def _with_driver() -> dict[str, str]:
+    """What lets Selenium in a bot find the driver that linda uses; without it, it would ask the network for one."""
+    offline = {"SE_OFFLINE": "true", "SE_AVOID_STATS": "true"}
+    try:
+        driver = str(find_driver())
+    except LindaError:
+        # A run without Selenium needs none, and says so itself where it does.
+        return offline
+    return {**offline, "SE_CHROMEDRIVER": driver, "LINDA_CHROMEDRIVER": driver}
+
+
+def _report(bug: Exception) -> None:
+    threading.excepthook(threading.ExceptHookArgs((type(bug), bug, bug.__traceback__, threading.current_thread())))
 
 
 class _Process:

@@ -41,6 +41,18 @@ _PROBE = ORIGIN + "/robots.txt"
 
 _PROBE_TIMEOUT = 5.0
 
+_ENTRIES = """(() => {
+  const found = {};
+  let room = 2 << 20;
+  for (let at = 0; at < localStorage.length && at < 1000; at++) {
+    const name = localStorage.key(at);
+    const text = localStorage.getItem(name);
+    if (text === null || text.length > 65536 || (room -= text.length) < 0) continue;
+    found[name] = text;
+  }
+  return found;
+})()"""
+
 
 class BrowserSession:
     """A running browser. ``tell`` hears every change of the page, from another thread, together with this object."""
@@ -201,6 +213,13 @@ class BrowserSession:
         if answer.get("success") or answer.get("httpStatusCode"):
             return True, ""
         return False, network_error(str(answer.get("netErrorName") or "unknown error"))
+
+    def stored_entries(self) -> Mapping[str, str]:
+        """The page's localStorage, entries of more than 64 kB left out, 2 MB at most. Raises ``OSError``,
+        ``TimeoutError``."""
+        answer = self.tab.call("Runtime.evaluate", 5.0, expression=_ENTRIES, returnByValue=True)
+        found = answer.get("result", {}).get("value")
+        return {str(name): str(text) for name, text in found.items()} if isinstance(found, dict) else {}
 
     def pulse(self, seconds: float) -> Pulse:
         """Ask the page's observer for a sign of life."""

@@ -21,6 +21,8 @@ Spell = Callable[[Event], str]
 _LONGEST = 107
 # A client that is this many events behind does not listen; it is let go of rather than waited for.
 _MOST_WAITING = 1000
+_MOST_CLIENTS = 100
+_PAUSE = 0.2
 
 # What describes the state of a session until one of the others takes its place.
 _TROUBLE = ("disconnected", "conflict", "auth_failure")
@@ -34,6 +36,7 @@ class EventSocket:
         self._lock = threading.Lock()
         self._state: dict[str, Event] = {}
         self._clients: list[_Client] = []
+        self._closed = threading.Event()
         self._folder = Path(tempfile.mkdtemp(prefix="linda-", dir=_short_folder()))
         self.path = self._folder / "events"
         self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -65,12 +68,18 @@ class EventSocket:
                 self._state["ready"] = replace(known, facts=facts)
 
     def _accept(self) -> None:
-        while True:
+        while not self._closed.is_set():
             try:
                 connection, _ = self._listening.accept()
             except OSError:
-                return
+                # Closed, or no file may be opened just now: then the next one may be.
+                self._closed.wait(_PAUSE)
+                continue
             with self._lock:
+                self._clients = [client for client in self._clients if client.is_there]
+                if len(self._clients) >= _MOST_CLIENTS or self._closed.is_set():
+                    connection.close()
+                    continue
                 client = _Client(connection)
                 for told in self._state.values():
                     client.send(self._spell(told).encode() + b"\n")
@@ -78,6 +87,7 @@ class EventSocket:
 
     def close(self) -> None:
         """End: what is under way is still sent where the client takes it at once; nothing is left on disk."""
+        self._closed.set()
         # A blocked accept() is not woken by close() alone.
         with contextlib.suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)
@@ -98,9 +108,14 @@ class _Client:
         self._writer = threading.Thread(target=self._write, name="events", daemon=True)
         self._writer.start()
 
+    @property
+    def is_there(self) -> bool:
+        """Whether it still listens, as far as is known."""
+        return self._writer.is_alive()
+
     def send(self, line: bytes) -> bool:
         """Put a line in its queue; False where it is gone or far behind, and is let go of."""
-        if not self._writer.is_alive():
+        if not self.is_there:
             return False
         try:
             self._waiting.put_nowait(line)

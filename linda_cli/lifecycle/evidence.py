@@ -13,6 +13,7 @@ EXPLAINS = frozenset({PageStatus.READY, PageStatus.SYNCING, PageStatus.LOADING, 
 """A page in one of these states explains that its login keys are not found under their known names."""
 
 BOOTING = frozenset({PageStatus.NOTHING, PageStatus.LOADING, PageStatus.SYNCING})
+"""What a page shows while it starts. A start is progress, and what follows it has a moment of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ class PageEvidence:
     last ready of this profile; it is this browser's once its page is ready under keys of other names. ``began_with``:
     logins of which a document of this browser had both keys when it began. ``clean_document``: the last document in
     which the login was in place and the address named no logout. ``unpaired_since``: a code on show, no pane, not
-    connected, both keys seen to be gone, all of it without a break; ``vanished_since``: the login's databases too.
+    connected, both keys seen to be gone, all of it without a break; ``vanished_since``: the login's databases too;
+    ``number_since``: the keys of one and the same device and number.
     """
 
     reading: PageReading | None = None
@@ -55,8 +57,10 @@ class PageEvidence:
     refused_since: float | None = None
     keys_gone_since: float | None = None
     ready_since: float | None = None
+    number_since: float | None = None
     code_since: float | None = None
     progress_at: float = 0.0
+    boot_ended_at: float = 0.0
     keys_known: bool = False
 
     @property
@@ -89,6 +93,7 @@ class PageEvidence:
             refused_since=None,
             keys_gone_since=None,
             ready_since=None,
+            number_since=None,
             code_since=None,
         )
 
@@ -98,9 +103,11 @@ class PageEvidence:
         now = replace(was, reading=seen, observed=was.observed or seen.status is not PageStatus.UNOBSERVED)
         if was.reading is None or was.reading.status is not seen.status:
             now = replace(now, status_since=at)
+            if was.status in BOOTING and seen.status not in BOOTING:
+                now = replace(now, boot_ended_at=at)
         if _progress(was.reading) != _progress(seen):
             now = replace(now, progress_at=at)
-        now = _durations(now, seen, at)
+        now = _durations(now, was.reading, seen, at)
         return _login(now, seen)
 
 
@@ -108,9 +115,10 @@ def _progress(seen: PageReading | None) -> tuple[object, ...]:
     return (seen.percent, seen.mode, seen.status) if seen is not None else ()
 
 
-def _durations(now: PageEvidence, seen: PageReading, at: float) -> PageEvidence:
+def _durations(now: PageEvidence, before: PageReading | None, seen: PageReading, at: float) -> PageEvidence:
     """How long what lasts has lasted; one reading without it begins anew, an unknown fact too."""
     unpaired = seen.code_on_show and seen.pane is False and not seen.connected and seen.keys_gone
+    same = before is not None and (before.number, before.noise_digest) == (seen.number, seen.noise_digest)
     return replace(
         now,
         unpaired_since=_since(now.unpaired_since, unpaired, at),
@@ -118,6 +126,7 @@ def _durations(now: PageEvidence, seen: PageReading, at: float) -> PageEvidence:
         refused_since=_since(now.refused_since, seen.status is PageStatus.REFUSED, at),
         keys_gone_since=_since(now.keys_gone_since, seen.keys_gone, at),
         ready_since=_since(now.ready_since, seen.status is PageStatus.READY, at),
+        number_since=_since(now.number_since if same else None, seen.number is not None, at),
         code_since=_since(now.code_since, seen.code_on_show, at),
     )
 

@@ -8,7 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from linda_cli.errors import BackupUnusable, BrowserMissing, BrowserTooOld, InUse, LindaError, Unreachable
+from linda_cli.errors import (
+    BackupUnusable,
+    BrowserMissing,
+    BrowserSilent,
+    BrowserTooOld,
+    InUse,
+    LindaError,
+    Unreachable,
+)
 from linda_cli.lifecycle import decisions as do
 from linda_cli.lifecycle import observations as seen
 from linda_cli.lifecycle.backoff import pause_after
@@ -249,7 +257,6 @@ class Knowledge:
     login: str | None = None
     noise: str | None = None
     ready_number: str | None = None
-    other_since: float | None = None
     bot_runs: bool = False
     bot_code: int | None = None
     said: Said = field(default_factory=Said)
@@ -285,9 +292,9 @@ class Knowledge:
                 if document <= self.page.document:
                     return self
                 page = self.page.new_document(document, at, ours=self.reloading)
-                return replace(self, page=page, reloading=False)._outage_tracked(at)
+                return replace(self, page=page, reloading=False)._outage_tracked(at)._person_tracked(at)
             case seen.BrowserGone(browser=browser, reason=reason) if browser == self.browser_id and self.up:
-                return self._browser_gone(reason, at)._outage_tracked(at)
+                return self._browser_gone(reason, at)._outage_tracked(at)._person_tracked(at)
             case seen.NetworkSeen():
                 return self._network_seen(observation, at)
             case seen.StopAsked():
@@ -331,7 +338,7 @@ class Knowledge:
         """The timeout of a linking is paused while a person is waited for."""
         if self.phase is not Phase.LINK or self.linking.authenticated:
             return self
-        reading, linking = self.page.reading, self.linking
+        reading, linking = self.page.reading if self.up else None, self.linking
         if reading is not None and reading.code_on_show:
             held = linking if linking.held_since is not None else replace(linking, held_since=at)
             return replace(self, linking=held)
@@ -476,8 +483,8 @@ class Knowledge:
                 return self._inspected(result)
             case do.PrepareProfile(), seen.Prepared():
                 return self._prepared(result, at)
-            case do.FindBackup(), seen.FoundBackup():
-                return self._found(result)
+            case do.FindBackup(verified_of=login), seen.FoundBackup():
+                return self._found(result, of_one_login=login is not None)
             case do.RestoreBackup(name=name), seen.PutInPlace():
                 return self._restored(name, result, at)
             case do.PutBack(), _:
@@ -542,6 +549,12 @@ class Knowledge:
                     said=Said(checked=True),
                     restoration=replace(self.restoration, attempt=None),
                 )
+            case do.BeginRestoration(), _ if self.phase is Phase.RESTORE:
+                # A doubt within the way: what was tried on it stays tried, and its first ready is still to come.
+                restoration = replace(
+                    self.restoration, attempt=None, found=None, reason=action.reason, suspicion=action.suspicion
+                )
+                return replace(self, disk=None, restoration=restoration)
             case do.BeginRestoration(), _:
                 return replace(
                     self,
@@ -627,8 +640,13 @@ class Knowledge:
             page = page.attached_to(facts.ready_login, facts.ready_noise)
         elif facts is not None and self.phase is Phase.RESTORE and facts.login is None:
             page = replace(page, candidate=facts.ready_login)
+        linking = self.linking
+        if self.phase is Phase.LINK and linking.launches == 1:
+            # Only now there is somebody who could be shown a code.
+            linking = replace(linking, began=at)
         return replace(
             self,
+            linking=linking,
             browser=Browser.UP,
             browser_id=result.browser,
             browser_at=at,
@@ -642,7 +660,7 @@ class Knowledge:
     def _launch_failed(self, action: Action, error: LindaError, at: float) -> Knowledge:
         know = replace(self, browser=Browser.NONE, browser_reason=error.message)
         restoration, attempt = self.restoration, self.restoration.attempt
-        final = isinstance(error, (BrowserMissing, BrowserTooOld, InUse))
+        final = isinstance(error, (BrowserMissing, BrowserSilent, BrowserTooOld, InUse))
         if self.phase is Phase.LINK:
             deaths = self.linking.deaths + (0 if final else 1)
             return replace(
@@ -695,8 +713,11 @@ class Knowledge:
             attempt = replace(attempt, prepared=True)
         return replace(self, restoration=replace(restoration, attempt=attempt))
 
-    def _found(self, result: seen.FoundBackup) -> Knowledge:
+    def _found(self, result: seen.FoundBackup, *, of_one_login: bool) -> Knowledge:
         restoration = self.restoration
+        if of_one_login and result.name is None:
+            # Nothing can confirm the logout. What else there is to restore has not been looked at.
+            return replace(self, restoration=replace(restoration, found=None, suspicion=None))
         return replace(
             self,
             restoration=replace(
@@ -705,7 +726,6 @@ class Knowledge:
                 exhausted=result.name is None,
                 tried=restoration.tried | {name for name, _ in result.passed_over},
                 bad_backups=restoration.bad_backups + result.bad,
-                suspicion=restoration.suspicion if result.name is not None else None,
             ),
         )
 
@@ -791,6 +811,8 @@ class Knowledge:
                 attempt=None,
                 failure=action.kind,
                 reason=action.reason,
+                # What was to be confirmed has come out otherwise; it is not tried for ever.
+                suspicion=None,
                 replaceable=replaceable,
                 refused=restoration.refused or action.kind == "refused",
             ),
@@ -802,6 +824,8 @@ class Knowledge:
             return self
         if kind == "unsupported":
             attempt = replace(attempt, needs="worker")
+        elif kind == "vanished again":
+            attempt = replace(attempt, needs="verify")
         else:
             attempt = replace(attempt, needs="copy", confirms=kind, launches=0, deaths=0, prepared=False)
         return replace(self, restoration=replace(self.restoration, attempt=attempt))
@@ -820,7 +844,8 @@ class Knowledge:
                 reloads=0,
                 via=attempt.step.value if attempt is not None else "profile",
             ),
-            retries=self.retries + 1,
+            # What failed because the network is away says nothing of how often it is worth trying.
+            retries=self.retries + (self.network.up is not False),
         )
 
     def _arrived(self, action: do.Arrive, at: float) -> Knowledge:
@@ -837,7 +862,6 @@ class Knowledge:
             saving=Saving(ready_at=at, next_at=at, next_backup=at + every if every else float("inf")),
             outage=None,
             stable_since=at,
-            other_since=None,
             pulse_at=at,
             restoration=Restoration(),
             said=replace(self.said, waiting=None, conflict=None, auth_failure=False, documents=self.page.documents),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from linda_cli.errors import (
     BrowserFailed,
     BrowserMissing,
+    BrowserSilent,
     LindaError,
     NotLinkedInTime,
     PasskeyRequired,
@@ -59,7 +60,9 @@ def _launch(know: Knowledge, now: float) -> tuple[Action, ...]:
     error, linking = know.restoration.error, know.linking
     if know.is_busy(Lane.BROWSER):
         return (do.Wait(_next(know, now)),)
-    if (error is not None and not isinstance(error, BrowserFailed)) or isinstance(error, BrowserMissing):
+    if (error is not None and not isinstance(error, BrowserFailed)) or isinstance(
+        error, (BrowserMissing, BrowserSilent)
+    ):
         return (do.Shutdown(error),)
     if linking.deaths >= MOST_DEATHS:
         return (

@@ -110,7 +110,7 @@ class ProfileFacts:
 
     ``login`` and ``noise``: as the page names them, None where they were not read. ``keyless``: both stores read and
     hold nothing of a login under the known names. ``has_trace``: something of the origin is there. ``ready_login``: the
-    login that the state recorded at its last ready.
+    login that the state recorded at its last ready. ``refusal``: why no browser may be started on this profile.
     """
 
     verdict: str = "missing"
@@ -125,7 +125,7 @@ class ProfileFacts:
     ready_noise: str | None = None
     restore_count: int = 0
     checks: tuple[Any, ...] = ()
-    written_by: str | None = None
+    refusal: LindaError | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,6 +174,7 @@ def next_moment(know: Knowledge, now: float) -> float:
         (page.vanished_since, (proofs.VANISHED_AFTER,)),
         (page.refused_since, (options.timeout / 4,)),
         (page.ready_since, (proofs.OTHER_AFTER,)),
+        (page.number_since, (proofs.OTHER_AFTER,)),
         (page.keys_gone_since, (20.0,)),
         (page.progress_at, (5.0, 60.0)),
         (know.network.asked_at if know.network.up is not None else None, (ASK_NETWORK_EVERY,)),

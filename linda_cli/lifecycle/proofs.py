@@ -78,18 +78,13 @@ def _nothing_explains(know: Knowledge, _: float) -> bool:
     return reading is not None and reading.status not in EXPLAINS and not reading.connected and reading.pane is not True
 
 
-def _came_to_logout(know: Knowledge, _: float) -> bool:
-    """The tab came to an address with ``post_logout=1`` after the login had been in place without it."""
-    reading = _reading(know)
-    logout = know.page.logout
-    return logout is not None and reading is not None and reading.document >= logout.document
-
-
-def _no_reason(know: Knowledge, _: float) -> bool:
+def _logout_without_reason(know: Knowledge, _: float) -> bool:
+    """The tab came to an address with ``post_logout=1`` and no reason after the login had been in place without it."""
     return know.page.logout is not None and know.page.logout.reason == ""
 
 
-def _other_reason(know: Knowledge, _: float) -> bool:
+def _logout_with_reason(know: Knowledge, _: float) -> bool:
+    """The same, and the address names a reason other than that the page could not open its storage."""
     return know.page.logout is not None and know.page.logout.reason not in ("", CLIENT_FATAL)
 
 
@@ -101,6 +96,7 @@ def _client_fatal(know: Knowledge, _: float) -> bool:
 
 
 def _unpaired(seconds: float) -> Holds:
+    """A code on show, no pane, not connected and both keys gone, without a break: nothing is left that explains it."""
     return lambda know, now: know.up and _at(know.page.unpaired_since, seconds, now)
 
 
@@ -123,19 +119,23 @@ def _suspected_before(know: Knowledge, _: float) -> bool:
 _LOGIN = Clause("the login of this browser is known", _has_login)
 _GONE = Clause("both keys are gone", _keys_gone)
 _UNEXPLAINED = Clause("nothing explains that", _nothing_explains)
-_ADDRESS = Clause("the address of a logout came", _came_to_logout)
 
 CONDEMN = Proof(
     "the page went to the address of a logout",
-    (_LOGIN, _ADDRESS, Clause("it names no reason", _no_reason), _GONE, _UNEXPLAINED),
+    (_LOGIN, Clause("the address of a logout came, without a reason", _logout_without_reason), _GONE, _UNEXPLAINED),
 )
 SUSPECT_BY_REASON = Proof(
     "the page went to the address of a logout that names a reason",
-    (_LOGIN, _ADDRESS, Clause("it names a reason other than 0", _other_reason), _GONE, _UNEXPLAINED),
+    (
+        _LOGIN,
+        Clause("the address of a logout came, with a reason other than 0", _logout_with_reason),
+        _GONE,
+        _UNEXPLAINED,
+    ),
 )
 SUSPECT_BY_ABSENCE = Proof(
     "the login vanished from the page",
-    (_LOGIN, _GONE, _UNEXPLAINED, Clause("a code, no pane, no keys, no databases for 30 s", _vanished)),
+    (_LOGIN, Clause("a code, no pane, no keys, no databases for 30 s", _vanished)),
 )
 CONFIRMED = Clause("its newest verified backup ended the same way in a fresh browser", _suspected_before)
 
@@ -143,8 +143,6 @@ REJECT = Proof(
     "WhatsApp asked for a new linking",
     (
         Clause("a document began with both keys of this login", _began_with_attempted),
-        _GONE,
-        _UNEXPLAINED,
         Clause("a code, no pane and no keys for 5 s", _unpaired(REJECTED_AFTER)),
     ),
 )
@@ -168,8 +166,6 @@ VANISHED = Proof(
     (
         Clause("the disk held a login", _disk_had_login),
         Clause("no document began with a login", _never_began_with_it),
-        _GONE,
-        _UNEXPLAINED,
         Clause("a code, no pane and no keys for 5 s", _unpaired(REJECTED_AFTER)),
     ),
 )
@@ -185,8 +181,6 @@ SHOWN_EMPTY = Proof(
     (
         Clause("no login was found on the disk", _disk_had_unknown),
         Clause("no document began with a login", _never_began_with_it),
-        _GONE,
-        _UNEXPLAINED,
         Clause("a code, no pane and no keys for 30 s", _unpaired(VANISHED_AFTER)),
     ),
 )
@@ -219,6 +213,11 @@ def _neither_connected_nor_conflict(know: Knowledge, _: float) -> bool:
     return reading is not None and reading.socket not in (None, "CONNECTED", "CONFLICT") and reading.mode != "CONFLICT"
 
 
+def _no_code(know: Knowledge, _: float) -> bool:
+    reading = _reading(know)
+    return reading is not None and not reading.code_on_show
+
+
 def _other_tab(know: Knowledge, _: float) -> bool:
     reading = _reading(know)
     return reading is not None and reading.other_tabs > 0
@@ -235,6 +234,7 @@ PRESS_WINDOW = Proof(
     (
         _POPUP,
         Clause("there is no pane", _no_pane),
+        Clause("no code is on show", _no_code),
         Clause("the page is neither connected nor in conflict", _neither_connected_nor_conflict),
         Clause("this browser has another tab of the origin", _other_tab),
     ),
@@ -294,6 +294,12 @@ def _ready_with_keys(know: Knowledge, _: float) -> bool:
     return reading is not None and reading.status is PageStatus.READY and reading.keys
 
 
+def _accepted_with_keys(know: Knowledge, _: float) -> bool:
+    """Ready by the page's own word for the connection too, and not by its looks alone."""
+    reading = _reading(know)
+    return reading is not None and reading.status is PageStatus.READY and reading.connected and reading.keys
+
+
 def _other_number(know: Knowledge, _: float) -> bool:
     reading = _reading(know)
     return (
@@ -318,13 +324,13 @@ def _same_noise(know: Knowledge, _: float) -> bool:
 
 
 def _seen_twice(know: Knowledge, now: float) -> bool:
-    return _at(know.page.ready_since, OTHER_AFTER, now)
+    return _at(know.page.ready_since, OTHER_AFTER, now) and _at(know.page.number_since, OTHER_AFTER, now)
 
 
 OTHER_ACCOUNT = Proof(
     "another account is linked",
     (
-        Clause("the page is ready and has both keys", _ready_with_keys),
+        Clause("the page is ready, connected, and has both keys", _accepted_with_keys),
         Clause("they are of another number", _other_number),
         Clause("and of another device", _other_noise),
         Clause("still so after 5 s", _seen_twice),

@@ -13,6 +13,7 @@ from linda_cli.errors import (
     Blocked,
     BrowserFailed,
     BrowserMissing,
+    BrowserSilent,
     BrowserTooOld,
     InUse,
     LindaError,
@@ -34,6 +35,7 @@ from linda_cli.lifecycle.page import (
     reconnected,
     waiting_told,
 )
+from linda_cli.lifecycle.proofs import VANISHED_AFTER
 from linda_cli.lifecycle.waiting import KNOWING, waiting_for
 from linda_cli.whatsapp.status import PageStatus
 
@@ -60,7 +62,7 @@ def restore(know: Knowledge, now: float) -> tuple[Action, ...]:
         return _after_logout(know, now)
     if know.browser is Browser.STARTING or know.is_busy(Lane.DISK):
         return _wait(know, now)
-    if isinstance(restoration.error, (BrowserMissing, InUse, BrowserTooOld)) and not know.up:
+    if isinstance(restoration.error, (BrowserMissing, BrowserSilent, InUse, BrowserTooOld)) and not know.up:
         return _give_up(know, restoration.error)
     if know.browser is Browser.DEAD:
         return (do.CloseBrowser(),) if not know.is_busy(Lane.BROWSER) else _wait(know, now)
@@ -89,9 +91,9 @@ def _next_step(know: Knowledge, now: float) -> tuple[Action, ...]:
         return (do.Tell("checked", {"verdict": facts.verdict, "checks": facts.checks}),)
     if facts.running and not restoration.browser_tried:
         return (do.Tell("restoring", {"rung": "browser", "backup": None}), do.Attach())
-    if facts.verdict in ("too_new", "unknown_format"):
-        return _give_up(know, _too_new(know))
-    if restoration.suspicion is not None:
+    if facts.refusal is not None:
+        return _give_up(know, facts.refusal)
+    if restoration.suspicion is not None and not _holds_another_login(know):
         return _confirm_logout(know, now)
     if facts.can_restore and not restoration.profile_tried:
         return (do.PrepareProfile(),)
@@ -101,17 +103,15 @@ def _next_step(know: Knowledge, now: float) -> tuple[Action, ...]:
     return _next_backup(know, now)
 
 
-def _too_new(know: Knowledge) -> BrowserTooOld:
-    facts = know.disk
-    by = facts.written_by if facts is not None else None
-    if facts is not None and facts.verdict == "unknown_format":
-        return BrowserTooOld(
-            f"the profile of {know.number} is stored in a format that this linda does not know",
-            "pip install --upgrade linda-cli",
-        )
-    return BrowserTooOld(
-        f"the profile of {know.number} was written by Chromium {by}, newer than the installed one",
-        "sudo apt-get install --only-upgrade chromium chromium-driver",
+def _holds_another_login(know: Knowledge) -> bool:
+    """A login was linked in this profile after the one that is suspected to be unlinked: it is not in its way."""
+    facts, suspicion = know.disk, know.restoration.suspicion
+    return (
+        facts is not None
+        and suspicion is not None
+        and facts.can_restore
+        and facts.login not in (None, suspicion.login)
+        and not know.restoration.profile_tried
     )
 
 
@@ -136,7 +136,7 @@ def _next_backup(know: Knowledge, now: float) -> tuple[Action, ...]:
         if proof is None and facts.verdict == "rejected":
             proof = "rejected before"
         if proof is None:
-            return _not_ready(know, now)
+            return _not_proven(know, now)
         return _put(know, restoration.found.name, proof)
     return _nothing_left(know, now)
 
@@ -166,9 +166,16 @@ def _nothing_left(know: Knowledge, now: float) -> tuple[Action, ...]:
     if restoration.failure in ("died", "unsupported") or (restoration.put_back and restoration.failure != "rejected"):
         return _give_up(know, _failed_for_good(know))
     if not proofs.SHOW_CODE.holds(know, now):
-        return _not_ready(know, now)
+        return _not_proven(know, now)
     refusal = link_refusal(know)
     return _give_up(know, refusal) if refusal is not None else (do.BeginLinking(),)
+
+
+def _not_proven(know: Knowledge, now: float) -> tuple[Action, ...]:
+    """No step is left that may be taken: with what the last one said."""
+    if know.restoration.failure is not None:
+        return _give_up(know, _failed_for_good(know))
+    return _not_ready(know, now)
 
 
 def _failed_for_good(know: Knowledge) -> LindaError:
@@ -263,6 +270,15 @@ def _start(know: Knowledge, now: float) -> tuple[Action, ...]:
     """Have a browser on what is in place, as often as that may help."""
     restoration, attempt = know.restoration, know.restoration.attempt
     assert attempt is not None
+    if attempt.confirms == "vanished" and attempt.needs is not None:
+        # Only what the disk has lost as well has vanished; else the browser has opened something else.
+        if know.disk is None:
+            return (do.Inspect(),)
+        if know.disk.login is not None:
+            return _step_failed(know, Failure("other", "the browser did not open the login that is on disk"))
+    if attempt.needs == "verify":
+        assert attempt.fingerprint is not None
+        return (*_step_failed(know, Failure("vanished", proofs.VANISHED.name)), do.RecordRejection(attempt.fingerprint))
     if attempt.needs == "copy":
         assert attempt.copy is not None
         return (do.RestoreBackup(attempt.copy, "a second look at the same bytes"),)
@@ -318,15 +334,16 @@ def failure_of(know: Knowledge, now: float) -> Failure | None:
         return Failure("client_fatal", "the page could not open its storage")
     if attempt is None:
         return None
-    if attempt.step is not Step.BROWSER:
+    if attempt.step is Step.BROWSER or attempt.confirms == "logged_out":
+        if proofs.SUSPECT_BY_ABSENCE.holds(know, now):
+            return Failure("suspected", "")
+    else:
         if proofs.REJECT.holds(know, now):
             return Failure("rejected", proofs.REJECT.name)
         if proofs.VANISHED.holds(know, now):
             return Failure("vanished", proofs.VANISHED.name)
         if proofs.SHOWN_EMPTY.holds(know, now):
             return Failure("no_login", proofs.SHOWN_EMPTY.name)
-    elif proofs.SUSPECT_BY_ABSENCE.holds(know, now):
-        return Failure("suspected", "")
     refused = page.refused_since
     if refused is not None and now - refused >= know.options.timeout / 4:
         return Failure("refused", "WhatsApp refuses this login for now")
@@ -355,6 +372,8 @@ def _failed(know: Knowledge, failure: Failure) -> tuple[Action, ...]:
             do.BeginRestoration(failure.reason, suspicion),
         )
     if failure.kind in ("client_fatal", "vanished") and attempt.step is not Step.BROWSER:
+        if attempt.confirms == failure.kind == "vanished":
+            return (do.CloseBrowser(), do.SecondLook("vanished again"))
         if attempt.confirms == failure.kind and attempt.fingerprint is not None:
             return (
                 *_step_failed(know, failure),
@@ -407,6 +426,8 @@ def _overdue(know: Knowledge, now: float, _: float) -> tuple[Action, ...]:
     """The time to ready is over, or half of it is and another browser may see more."""
     attempt, options = know.restoration.attempt, know.options
     assert attempt is not None
+    if _about_to_tell(know, now):
+        return _wait(know, now)
     if now >= know.restoration.began + options.timeout:
         return _not_ready(know, now)
     unproven = know.status in (
@@ -421,6 +442,13 @@ def _overdue(know: Knowledge, now: float, _: float) -> tuple[Action, ...]:
     if know.status is PageStatus.GONE and not know.is_busy(Lane.BROWSER):
         return (*_step_failed(know, Failure("other", "the page crashed")), do.CloseBrowser())
     return _wait(know, now)
+
+
+def _about_to_tell(know: Knowledge, now: float) -> bool:
+    """The second look that confirms a failure shows it already, for less long than the proof needs: another browser
+    would begin that anew, and the end of a short ``--timeout`` would leave it open for ever."""
+    attempt, since = know.restoration.attempt, know.page.unpaired_since
+    return attempt is not None and attempt.confirms is not None and since is not None and now - since < VANISHED_AFTER
 
 
 def _not_ready(know: Knowledge, now: float) -> tuple[Action, ...]:

@@ -17,10 +17,12 @@ import random
 import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from linda_cli.browser.binaries import find_browser, find_driver
-from linda_cli.errors import LindaError
+from linda_cli.browser.features import Features, refuse_dropping
+from linda_cli.errors import HomeUnusable, LindaError, Misused
 from linda_cli.lifecycle import decisions as do
 from linda_cli.lifecycle import observations as seen
 from linda_cli.lifecycle import orphans
@@ -31,6 +33,7 @@ from linda_cli.lifecycle.knowledge import Knowledge
 from linda_cli.lifecycle.observations import Observation
 from linda_cli.lifecycle.options import Options
 from linda_cli.sessions import story_log
+from linda_cli.sessions.storage.formats import formats_of
 from linda_cli.sessions.store import Store
 from linda_cli.whatsapp.selectors import load
 
@@ -120,7 +123,7 @@ class Run:
                     self._take_session()
                     error = self._loop()
                 finally:
-                    self._actions.close()
+                    self._actions.abandon()
         except LindaError as problem:
             error = problem
         finally:
@@ -140,9 +143,17 @@ class Run:
 
     def _take_session(self) -> None:
         store, home = self.store, self.store.home
+        if self.options.link_with == "code" and store.resolve(self.number, {} if self.number else os.environ) is None:
+            raise Misused(
+                "a pairing code is made for a number, and none was named", "linda start 971505760056 --link-with code"
+            )
+        _require_utf8(home.root, home.sessions)
         # Before anything is moved: without a browser no restore step can hold.
         find_browser()
         find_driver()
+        if self.number is not None:
+            # Before anything is moved: with these features the browser would drop a store that is there.
+            refuse_dropping(Features.of(self.options.browser_args), formats_of(store.profile(self.number)))
         home.make()
         for line in orphans.end_dead_linkings(store):
             self.tell("repaired", what=line)
@@ -216,3 +227,18 @@ class Run:
 
     def _bot_code(self) -> int | None:
         return self.bot.ended if self.bot is not None else None
+
+
+def _require_utf8(*folders: Path) -> None:
+    """Chromium keeps no login in a folder whose path is not UTF-8: it starts, and opens another one.
+
+    Raises ``HomeUnusable``.
+    """
+    for folder in folders:
+        try:
+            str(folder.absolute()).encode("utf-8")
+        except UnicodeEncodeError as problem:
+            raise HomeUnusable(
+                f"the path {str(folder)!a} is not UTF-8, and Chromium cannot keep a login there",
+                "linda --home ~/linda start",
+            ) from problem

@@ -20,7 +20,7 @@ from linda_cli.lifecycle.page import (
     stale_address,
     waiting_told,
 )
-from linda_cli.lifecycle.waiting import makes_progress
+from linda_cli.lifecycle.waiting import PROGRESS, makes_progress
 from linda_cli.whatsapp.status import PageStatus
 
 SAVE_DELAY = 15.0
@@ -160,7 +160,7 @@ def _away(know: Knowledge, now: float) -> tuple[Action, ...]:
         return _measured(know, now) or (do.Wait(_next(know, now)),)
     if know.up and not outage.told:
         sure = know.status in (PageStatus.GONE, PageStatus.CLIENT_FATAL)
-        if sure or now - outage.since >= pace.blip:
+        if sure or now - away_since(know, outage.since) >= pace.blip:
             return _outage_said(know, now, _why(know))
         return network_asked(know, now) or (do.Wait(_next(know, now)),)
     if know.status is PageStatus.REFUSED and not know.said.auth_failure:
@@ -174,6 +174,11 @@ def _away(know: Knowledge, now: float) -> tuple[Action, ...]:
         or _pulse_away(know, now)
         or (do.Wait(_next(know, now)),)
     )
+
+
+def away_since(know: Knowledge, outage: float) -> float:
+    """Since when the page has been away: a start, however long it takes, does not count."""
+    return max(outage, know.page.boot_ended_at)
 
 
 def progress_told_when(know: Knowledge, now: float) -> tuple[Action, ...]:
@@ -254,9 +259,11 @@ def reload_at(know: Knowledge) -> float | None:
     if know.status is PageStatus.OFFLINE:
         pauses.append(max(outage.since, page.document_at) + pace.own_recovery)
     if returned is not None and returned > outage.since and outage.reloads == 0:
-        return returned + AFTER_RETURN
+        # A page that has begun to sync since then is on its way.
+        on_its_way = makes_progress_still(know) and page.progress_at > returned
+        return page.progress_at + PROGRESS if on_its_way else returned + AFTER_RETURN
     if makes_progress_still(know):
-        pauses.append(page.progress_at + 60.0)
+        pauses.append(page.progress_at + PROGRESS)
     return max(pauses)
 
 
@@ -283,7 +290,7 @@ def _next(know: Knowledge, now: float) -> float:
     if know.up:
         moments.append(know.pulse_at + heartbeat(know))
     if outage is not None:
-        moments += [outage.since + know.options.pace.blip, outage.retry_at]
+        moments += [away_since(know, outage.since) + know.options.pace.blip, outage.retry_at]
         if know.up:
             due = reload_at(know)
             moments += [due] if due is not None else []

@@ -29,15 +29,29 @@ from linda_cli.sessions.durable import (
     write_whole,
 )
 from linda_cli.sessions.home import Home, Stamped
-from linda_cli.sessions.login import Login
-from linda_cli.sessions.login_files import Entry, fingerprint, login_files, never_changes, shared
+from linda_cli.sessions.login import Login, read_login
+from linda_cli.sessions.login_files import (
+    BLOBS,
+    LOGIN_ROOTS,
+    SQLITE_ROOTS,
+    Entry,
+    fingerprint,
+    is_sqlite,
+    login_files,
+    never_changes,
+    shared,
+)
 from linda_cli.sessions.manifest import MANIFEST, Manifest, read_manifest, trouble, unusable
 from linda_cli.sessions.ownership import LOCAL
 from linda_cli.sessions.pinning import MOST, Pin, pinned
 from linda_cli.sessions.sharing import Donor, donor
+from linda_cli.sessions.storage.damage import Unreadable
+from linda_cli.sessions.storage.paths import LOCAL_SQLITE
+from linda_cli.sessions.storage.sqlite.files import BESIDE, JOURNAL, WAL, guarded
 
 # Of a login too large to be held open at one moment a copy may meet a compaction; the next meets what it left.
 _HOT_ATTEMPTS = 8
+_MOST_LEFT_OUT = 500
 _NO_PINS: Mapping[str, Pin] = {}
 
 
@@ -53,6 +67,10 @@ class Origin:
     browser: str | None = None
     browser_version: str | None = None
     owner: str | None = None
+    keys_unknown: bool = False
+    """It is a login although its keys are not found under their known names."""
+    sandbox: bool = False
+    """For such a login: whether it is the stand-in's; any other says so itself."""
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -92,14 +110,24 @@ def take(home: Home, profile: Path, origin: Origin) -> Stamped:
             make_folder(work)
             with contextlib.nullcontext(_NO_PINS) if origin.cold else pinned(profile) as pins:
                 entries = _copied(profile, work, donor(home, number, work), pins)
-            login, damage = _sound_and_durable(work)
-            if damage is None and login is not None:
-                return _finish(home, work, ms, origin, entries, login)
+            login, damage = _sound_and_durable(
+                work, origin.keys_unknown, [one.path for one in entries if is_sqlite(one.path)]
+            )
+            if damage is None and (login is not None or origin.keys_unknown):
+                if origin.cold or _is_still(profile, login):
+                    return _finish(home, work, ms, origin, entries, login, _left_out(profile))
+                damage = "another login took its place while it was copied"
             linked = shared(profile)
             why = f"{linked} is a hard link" if linked else damage or "there is no login in it"
         except FileNotFoundError:
             # Chromium's compaction took a file between the listing and the copy.
             why = "its files kept changing"
+        except Unreadable as problem:
+            # Not damage: a disk that fails, or a database that never stood still.
+            if origin.cold or attempt == _HOT_ATTEMPTS - 1:
+                raise Failed(
+                    f"the backup of {number} could not be made: {problem.detail}", f"linda info {number} --deep"
+                ) from problem
         except OSError as problem:
             raise Failed(
                 f"the backup of {number} could not be written: {problem.strerror or problem}",
@@ -117,9 +145,39 @@ def take(home: Home, profile: Path, origin: Origin) -> Stamped:
     )
 
 
-def soundness(folder: Path) -> tuple[Login | None, str | None]:
+def _is_still(profile: Path, login: Login | None) -> bool:
+    """Whether the profile is of the login that was copied: localStorage was copied first, and something else may have
+    been linked since."""
+    now = read_login(profile)
+    return login is None or now is None or now.digest == login.digest
+
+
+def _left_out(profile: Path) -> tuple[str, ...]:
+    """What of the profile is in no backup: its folders and files as far down as one of them is wholly left out."""
+    carried = [str(root) for root in LOGIN_ROOTS]
+    found: list[str] = []
+
+    def walk(folder: Path, prefix: str) -> None:
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError:
+            return
+        for name in names:
+            path = f"{prefix}{name}"
+            if path in carried or len(found) >= _MOST_LEFT_OUT:
+                continue
+            if any(one.startswith(f"{path}/") for one in carried):
+                walk(folder / name, f"{path}/")
+            else:
+                found.append(ascii(path)[1:-1][:200])
+
+    walk(profile, "")
+    return tuple(found)
+
+
+def soundness(folder: Path, keys_unknown: bool = False) -> tuple[Login | None, str | None]:
     """The login in a copy nobody writes to, and what is wrong with it: every block of every table is read."""
-    seen = look(folder, number=None, deep=True)
+    seen = look(folder, number=None, deep=True, once_ready=keys_unknown, private=True)
     wrong = next((check.detail for check in seen.checks if check.key in ("session", "storage") and not check.ok), None)
     return seen.login, wrong
 
@@ -148,13 +206,51 @@ def _copied(profile: Path, work: Path, earlier: Donor | None, pins: Mapping[str,
 
     paths = _all_of(profile, pins)
     _make_folders(work, paths)
+    databases, paths = _databases(profile, paths)
+    entries: dict[str, Entry | None] = {}
+    # Each database is a moment of its own. localStorage goes first: it says whose login this is, and is looked at
+    # again at the end. Then small ones before large ones: the keys before the messages that they open.
+    for database in databases:
+        entries.update(_database_copied(profile, work, database, earlier))
     # What a running browser writes to is copied in the order in which it is listed; the rest never changes.
     moving = [path for path in paths if not never_changes(path)]
     still = [path for path in paths if never_changes(path)]
-    entries = {path: copied(path, durable=False) for path in moving}
-    together.each(sync_file, [work / path for path, entry in entries.items() if entry is not None])
+    entries.update({path: copied(path, durable=False) for path in moving})
+    # A database is one large file: its bytes become durable while its pages are checked.
+    together.each(sync_file, [work / path for path in moving if entries[path] is not None])
     entries.update(zip(still, together.each(copied, still), strict=True))
-    return tuple(entry for path in paths if (entry := entries[path]) is not None)
+    return tuple(entry for entry in entries.values() if entry is not None)
+
+
+def _databases(profile: Path, paths: list[str]) -> tuple[list[str], list[str]]:
+    """The SQLite databases among these files in the order in which they are copied, and the other files."""
+    found = {path.removesuffix(WAL).removesuffix(JOURNAL) for path in paths if is_sqlite(path)}
+
+    def size(path: str) -> int:
+        try:
+            return os.lstat(profile / path).st_size
+        except OSError:
+            return 0
+
+    ordered = sorted(found, key=lambda path: (path != str(LOCAL_SQLITE), size(path), path))
+    return ordered, [path for path in paths if not is_sqlite(path)]
+
+
+def _database_copied(profile: Path, work: Path, database: str, earlier: Donor | None) -> dict[str, Entry]:
+    """A database with its ``-wal``, of one moment, byte for byte. Raises ``FileNotFoundError``, ``Unreadable``."""
+
+    def copy(suffix: str) -> Entry:
+        path = f"{database}{suffix}"
+        # A moment that was none is copied again.
+        (work / path).unlink(missing_ok=True)
+        given = earlier.gives(profile / path, path, work) if earlier is not None else None
+        return given or Entry(path, *copy_hashed(profile / path, work / path))
+
+    made = {entry.path: entry for entry in guarded(profile / database, copy).values()}
+    for suffix in BESIDE:
+        if f"{database}{suffix}" not in made:
+            (work / f"{database}{suffix}").unlink(missing_ok=True)
+    return made
 
 
 def _make_folders(work: Path, paths: Iterable[str]) -> None:
@@ -164,7 +260,9 @@ def _make_folders(work: Path, paths: Iterable[str]) -> None:
 
 def _all_of(profile: Path, pins: Mapping[str, Pin]) -> list[str]:
     """Every file; of a login that is held open none that came later, unless it is too large to be held whole."""
-    return list(pins) if 0 < len(pins) < MOST else login_files(profile)
+    if not 0 < len(pins) < MOST:
+        return login_files(profile)
+    return [*pins, *login_files(profile, (BLOBS, *SQLITE_ROOTS))]
 
 
 def _grows(path: str) -> bool:
@@ -172,7 +270,15 @@ def _grows(path: str) -> bool:
     return name.endswith(".log") or name.startswith(("CURRENT", "MANIFEST"))
 
 
-def _finish(home: Home, work: Path, ms: int, origin: Origin, entries: tuple[Entry, ...], login: Login) -> Stamped:
+def _finish(
+    home: Home,
+    work: Path,
+    ms: int,
+    origin: Origin,
+    entries: tuple[Entry, ...],
+    login: Login | None,
+    left_out: tuple[str, ...],
+) -> Stamped:
     # Data and its names are durable; then the manifest, then the name of all of it.
     manifest = Manifest(
         number=origin.number,
@@ -181,13 +287,14 @@ def _finish(home: Home, work: Path, ms: int, origin: Origin, entries: tuple[Entr
         label=origin.label,
         browser=origin.browser,
         browser_version=origin.browser_version,
-        linked_as=login.number,
-        login=login.digest,
+        linked_as=login.number if login is not None else None,
+        login=login.digest if login is not None else None,
         fingerprint=fingerprint(entries),
         cold=origin.cold,
         verified=origin.verified,
         files=entries,
-        sandbox=login.sandbox,
+        sandbox=login.sandbox if login is not None else origin.sandbox,
+        extra={"leftOut": list(left_out)},
         owner=origin.owner or LOCAL,
     )
     write_manifest(work, manifest)
@@ -227,16 +334,20 @@ def unpack(home: Home, stamped: Stamped, target: Path) -> Manifest:
     _make_folders(target, (entry.path for entry in manifest.files))
     # The largest first, so that nobody has a large one left when the others are done.
     together.each(put, sorted(manifest.files, key=lambda entry: -entry.size))
-    damage = _sound_and_durable(target)[1]
+    damage = _sound_and_durable(target, manifest.login is None)[1]
     if damage:
         raise unusable(stamped.name, damage)
     return manifest
 
 
-def _sound_and_durable(folder: Path) -> tuple[Login | None, str | None]:
-    """As :func:`soundness`, while the names in the copy become durable. No name leads to it yet: any order will do."""
+def _sound_and_durable(
+    folder: Path, keys_unknown: bool, unsynced: Iterable[str] = ()
+) -> tuple[Login | None, str | None]:
+    """As :func:`soundness`, while these files and the names in the copy become durable. No name leads to it yet: any
+    order will do."""
     found: list[tuple[Login | None, str | None]] = []
-    todo: list[Callable[[], None]] = [lambda: found.append(soundness(folder))]
+    todo: list[Callable[[], None]] = [lambda: found.append(soundness(folder, keys_unknown))]
+    todo += [partial(sync_file, folder / path) for path in unsynced]
     todo += [partial(sync_folder, Path(here)) for here, _, _ in os.walk(folder)]
     together.each(lambda act: act(), todo)
     return found[0]
@@ -250,6 +361,10 @@ def drop(home: Home, stamped: Stamped) -> int:
         return 0
     dead = home.work_in_cache("discarding", stamped.number, stamped.ms)
     move(folder, dead)
-    freed = remove_tree(dead)
+    try:
+        freed = remove_tree(dead)
+    except OSError:
+        # It is no backup any more. What is left of it is a leftover, and noted by whoever tidies.
+        freed = 0
     sync_folder(home.cache)
     return freed

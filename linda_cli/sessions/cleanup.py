@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import shlex
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from linda_cli.errors import LindaError
 from linda_cli.sessions import backups, manifest, profiles, sharing
+from linda_cli.sessions.checks import look
 from linda_cli.sessions.clock import now_ms
 from linda_cli.sessions.durable import remove_tree, sync_folder, tree_size
 from linda_cli.sessions.home import Stamped
 from linda_cli.sessions.locks import holder_of
-from linda_cli.sessions.login import read_login
 from linda_cli.sessions.results import Cleaned, Item
 from linda_cli.sessions.retention import Policy
 from linda_cli.sessions.values import Backup
@@ -79,9 +81,10 @@ class Cleanup:
     def _session_locked(self, number: str, aside: list[Stamped]) -> None:
         home = self.store.home
         before = list(home.leftovers(number))
-        self._leftovers(before)
+        sizes = {path: tree_size(path) for path, _, _, _ in before}
         # Taking the lock tidies the leftovers.
         with self.store.store_lock(number):
+            self._leftovers(before, sizes)
             self._session(number, manifest.listed(home, number), aside)
 
     def _session(self, number: str, saved: list[Backup], aside: list[Stamped]) -> None:
@@ -105,19 +108,22 @@ class Cleanup:
             reason = "past the age" if old else "within the age"
             self._note(number, stamped.name, "quarantine", not old, reason, size)
 
-    def _leftovers(self, found: list[tuple[Path, str, str, int]]) -> None:
+    def _leftovers(self, found: list[tuple[Path, str, str, int]], sizes: Mapping[Path, int] | None = None) -> None:
         for path, kind, number, _ in found:
             kept = kind in ("aside", "quarantining")
-            self._note(number, path.name, "leftover", kept, _LEFTOVER[kind], tree_size(path))
+            size = sizes[path] if sizes else tree_size(path)
+            stays = not self.dry_run and not kept and os.path.lexists(path)
+            reason = f"could not be removed: sudo rm -r {shlex.quote(str(path))}" if stays else _LEFTOVER[kind]
+            self._note(number, path.name, "leftover", kept or stays, reason, size)
 
     def _dead_linkings(self) -> None:
         home = self.store.home
         for linking in home.linkings():
             if (
-                read_login(linking) is not None
-                or now_ms() - int(linking.name.split("-")[1]) < _LINKING_AGE_MS
+                now_ms() - int(linking.name.split("-")[1]) < _LINKING_AGE_MS
                 or holder_of(home.run_lock("linking")) is not None
                 or self.store.world.running(linking) is not None
+                or not self._holds_no_login(linking)
             ):
                 continue
             size = tree_size(linking)
@@ -125,6 +131,11 @@ class Cleanup:
                 remove_tree(linking)
                 sync_folder(home.sessions)
             self._note("", linking.name, "leftover", False, "a linking that never happened", size)
+
+    def _holds_no_login(self, linking: Path) -> bool:
+        """What cannot be read is not known to hold none."""
+        seen = look(linking, number=None)
+        return seen.login is None and not seen.trace and not seen.unknown_format
 
     def _strays(self) -> None:
         for stray in self.store.world.strays(self.store.home.sessions):

@@ -2,8 +2,8 @@
 
 LevelDB tables and IndexedDB blobs never change once written, so their hashes are remembered by inode, size and time in
 ``.session-cache/hashes-<number>.json``. Everything else (logs, manifests) is known by the time of the kernel's own
-book-keeping, which nobody can set, and only once that lies some seconds back: a write in the very tick in which a file
-was looked at could not be told otherwise.
+book-keeping, which nobody can set, and only where that lies before the reading by more than one tick: a write in the
+very tick in which a file was read, or after it, could not be told otherwise.
 """
 
 from __future__ import annotations
@@ -11,18 +11,19 @@ from __future__ import annotations
 import json
 import os
 import stat
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from linda_cli.sessions.durable import hash_file, write_whole
 from linda_cli.sessions.home import Home
 from linda_cli.sessions.login_files import Entry, login_files, never_changes, stat_key
 from linda_cli.sessions.state import read_json
+from linda_cli.sessions.storage.inspection import Vouched
 
 _Key = tuple[int, int, int]
 
-_SETTLED_NS = 2_000_000_000
+# A filesystem that keeps whole seconds, and one that keeps the kernel's ticks.
+_COARSE_NS, _FINE_NS = 2_000_000_000, 30_000_000
 
 
 def profile_entries(home: Home, number: str, profile: Path) -> list[Entry]:
@@ -39,13 +40,15 @@ def profile_entries(home: Home, number: str, profile: Path) -> list[Entry]:
     return entries
 
 
-def remember(home: Home, number: str, profile: Path, entries: Sequence[Entry]) -> None:
-    """Keep the hashes of what will not change. It is only a shortcut: not being able to is no failure."""
+def remember(home: Home, number: str, profile: Path, entries: Sequence[Entry], since: int) -> None:
+    """Keep the hashes of what will not change. It is only a shortcut: not being able to is no failure.
+
+    ``since``: when the first of these files was read, in ns since 1970. What was written later has another hash.
+    """
     told = {}
-    settled = time.time_ns() - _SETTLED_NS
     for entry in entries:
         key = _key(profile, entry.path)
-        if key is not None and key[1] == entry.size and (never_changes(entry.path) or key[2] < settled):
+        if key is not None and key[1] == entry.size and (never_changes(entry.path) or _is_settled(key[2], since)):
             told[entry.path] = [*key, entry.sha256]
     if {path: ((ino, size, time), sha) for path, (ino, size, time, sha) in told.items()} == _remembered(home, number):
         return
@@ -56,9 +59,36 @@ def remember(home: Home, number: str, profile: Path, entries: Sequence[Entry]) -
         return
 
 
-def vouched(home: Home, number: str, profile: Path) -> frozenset[_Key]:
-    """(inode, size, mtime ns) of the tables that a backup has read block by block."""
-    return frozenset(key for path, (key, _) in _remembered(home, number).items() if never_changes(path))
+def _is_settled(changed: int, since: int) -> bool:
+    """Whether a file's time is so old that a write after ``since`` would have given it another."""
+    return changed < since - (_FINE_NS if changed % 1_000_000_000 else _COARSE_NS)
+
+
+def unchanged(home: Home, number: str) -> Callable[[Path, str], str | None]:
+    """Gives the SHA-256 of a profile's table or blob that is what it was when it was last read, else None."""
+    memory = _remembered(home, number)
+
+    def known(source: Path, path: str) -> str | None:
+        told = memory.get(path)
+        return told[1] if told is not None and never_changes(path) and told[0] == stat_key(source) else None
+
+    return known
+
+
+def vouching(home: Home, number: str, profile: Path) -> Vouched:
+    """Says of a table, or of a file of a SQLite database, that a backup has read all of it and it is still the same."""
+    # A LevelDB login asks nothing of it in an everyday look: then it is not read.
+    memory: dict[str, tuple[_Key, str]] | None = None
+
+    def vouched(path: Path, _: os.stat_result) -> bool:
+        nonlocal memory
+        if memory is None:
+            memory = _remembered(home, number)
+        name = path.relative_to(profile).as_posix()
+        known = memory.get(name)
+        return known is not None and known[0] == _key(profile, name)
+
+    return vouched
 
 
 def _key(profile: Path, path: str) -> _Key | None:

@@ -8,17 +8,18 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-from linda_cli.sessions.leveldb import database
-from linda_cli.sessions.leveldb.damage import Damage
-from linda_cli.whatsapp.page import NOISE_KEY, ORIGIN, SANDBOX_KEY, WID_KEY
+from linda_cli.sessions.storage import local_storage
+from linda_cli.sessions.storage.damage import Damage
+from linda_cli.sessions.storage.paths import LOCAL_LEVELDB
+from linda_cli.whatsapp.page import NOISE_KEY, SANDBOX_KEY, WID_KEY
 
-LOCAL_STORAGE = Path("Default", "Local Storage", "leveldb")
-"""Chromium's folder for the localStorage of every origin, inside the profile."""
+LOCAL_STORAGE = Path(LOCAL_LEVELDB)
+"""Chromium's LevelDB folder for the localStorage of every origin, inside the profile."""
 
 _WID = re.compile(r"(\d{7,15})(?:[._]\d+)?(?::(\d{1,9}))?@(?:c\.us|s\.whatsapp\.net)", re.ASCII)
 _LONGEST_WID = 200
@@ -33,11 +34,18 @@ class Login:
     device: int | None
     wid: str
     digest: str
-    """SHA-256 over both stored values: the contract's ``login``."""
+    """SHA-256 over the text of both values: the contract's ``login``, the same in every format."""
     sandbox: bool
     """Made by linda's own stand-in, and worth nothing at the real WhatsApp."""
     noise_digest: str = ""
     """SHA-256 over the device's own key alone: what tells another device of the same number."""
+    older: frozenset[str] = frozenset()
+    """What earlier versions called this same login: they hashed the bytes as LevelDB stores them."""
+
+    @property
+    def digests(self) -> frozenset[str]:
+        """Every name that this login may have in a backup or among the logins that were ended."""
+        return self.older | {self.digest}
 
 
 class Keys(NamedTuple):
@@ -48,64 +56,76 @@ class Keys(NamedTuple):
     anything: bool
     """The origin has stored anything at all."""
     login: Login | None
+    others: bool = False
+    """Neither key is there, and the origin has entries under other keys."""
 
 
 def read_login(profile: Path) -> Login | None:
     """The login in this profile, or None where there is none or it does not read. Safe beside a live browser."""
     try:
-        return read_keys(profile).login
+        return _keys(local_storage.read(profile)).login
     except Damage:
         return None
 
 
 def read_keys(profile: Path) -> Keys:
     """What localStorage has for the origin; raises ``Damage`` where it is not sound enough to tell."""
-    return _keys(database.read(profile / LOCAL_STORAGE, _WANTED))
+    found = _keys(local_storage.read(profile))
+    if found.wid and found.noise:
+        return found
+    return _keys(local_storage.read(profile, others=True))
+
+
+def hidden_keys(profile: Path) -> Keys | None:
+    """The keys of a login in a SQLite localStorage that Chromium would ignore for a LevelDB folder beside it."""
+    found = local_storage.hidden(profile)
+    keys = _keys(found) if found is not None else None
+    return keys if keys is not None and keys.login is not None else None
 
 
 def salvage_keys(profile: Path) -> Keys:
     """What can still be found in a damaged localStorage: evidence that there was a login, no more than that."""
-    return _keys(database.salvage(profile / LOCAL_STORAGE, _WANTED))
+    return _keys(local_storage.salvage(profile))
 
 
-def _stored(key: str) -> bytes:
-    # \1: the key is Latin-1
-    return b"_" + ORIGIN.encode() + b"\0\1" + key.encode("latin-1")
-
-
-_META = b"META:" + ORIGIN.encode()
-_WANTED = (_stored(WID_KEY), _stored(NOISE_KEY), _stored(SANDBOX_KEY), _META)
-
-
-def _keys(found: Mapping[bytes, bytes | None]) -> Keys:
-    wid, noise, sandbox, meta = (found[key] for key in _WANTED)
-    login = _login(wid, noise, sandbox is not None) if wid and noise else None
-    return Keys(bool(wid), bool(noise), any(value is not None for value in (wid, noise, sandbox, meta)), login)
+def _keys(found: local_storage.Stored) -> Keys:
+    wid, noise = found.texts.get(WID_KEY), found.texts.get(NOISE_KEY)
+    login = _login(wid, noise, SANDBOX_KEY in found.texts) if wid and noise else None
+    others = found.others and not (wid and noise)
+    return Keys(bool(wid), bool(noise), found.anything, login, others)
 
 
 def login_digest(wid: str, noise: str) -> str:
     """The contract's ``login``: SHA-256 over the decoded text of both keys, the same whatever stored them."""
+    return _hashed([one.encode("utf-8", "surrogatepass") for one in (wid, noise)])
+
+
+def _login(wid: str, noise: str, sandbox: bool) -> Login:
+    name = _unquoted(wid)
+    match = _WID.fullmatch(name)
+    number = match[1] if match and not match[1].startswith("0") else None
+    device = int(match[2]) if match and match[2] else None
+    own = hashlib.sha256(noise.encode("utf-8", "surrogatepass")).hexdigest()
+    older = frozenset(_hashed(pair) for pair in product(_as_stored(wid), _as_stored(noise)))
+    return Login(number, device, name if match else "", login_digest(wid, noise), sandbox, own, older)
+
+
+def _hashed(values: list[bytes] | tuple[bytes, ...]) -> str:
     digest = hashlib.sha256()
-    for text in (wid, noise):
-        value = text.encode("utf-8", "surrogatepass")
+    for value in values:
         digest.update(len(value).to_bytes(8, "big"))
         digest.update(value)
     return digest.hexdigest()
 
 
-def _login(wid: bytes, noise: bytes, sandbox: bool) -> Login:
-    name = _unquoted(_text(wid))
-    match = _WID.fullmatch(name)
-    number = match[1] if match and not match[1].startswith("0") else None
-    device = int(match[2]) if match and match[2] else None
-    digest = login_digest(_text(wid), _text(noise))
-    own = hashlib.sha256(_text(noise).encode("utf-8", "surrogatepass")).hexdigest()
-    return Login(number, device, name if match else "", digest, sandbox, own)
-
-
-def _text(stored: bytes) -> str:
-    # the first byte tells how Chromium packed the string
-    return stored[1:].decode("utf-16-le" if stored[0] == 0 else "latin-1", "replace")
+def _as_stored(text: str) -> list[bytes]:
+    """The ways in which LevelDB may hold this text: a tag, then Latin-1 or UTF-16."""
+    ways = [b"\0" + text.encode("utf-16-le", "surrogatepass")]
+    try:
+        ways.append(b"\1" + text.encode("latin-1"))
+    except UnicodeEncodeError:
+        return ways
+    return ways
 
 
 def _unquoted(text: str) -> str:

@@ -11,18 +11,25 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from linda_cli.errors import Failed
-from linda_cli.whatsapp.page import INDEXED_DB
+from linda_cli.sessions.storage.paths import IDB_BLOBS, IDB_LEVELDB, IDB_SQLITE, LOCAL_LEVELDB, LOCAL_SQLITE
 
-LOCAL_STORAGE = PurePosixPath("Default/Local Storage/leveldb")
-DATABASE = PurePosixPath(f"Default/IndexedDB/{INDEXED_DB}.leveldb")
-BLOBS = PurePosixPath(f"Default/IndexedDB/{INDEXED_DB}.blob")
+LOCAL_STORAGE = LOCAL_LEVELDB
+DATABASE = IDB_LEVELDB
+BLOBS = IDB_BLOBS
 LAST_VERSION = PurePosixPath("Last Version")
 
-LOGIN_ROOTS = (LOCAL_STORAGE, DATABASE, BLOBS, LAST_VERSION)
-"""Measured: the two stores alone, in an otherwise empty profile, log in. ``Last Version`` says who may open them."""
+SQLITE_ROOTS = (
+    LOCAL_SQLITE,
+    LOCAL_SQLITE.with_name(f"{LOCAL_SQLITE.name}-wal"),
+    LOCAL_SQLITE.with_name(f"{LOCAL_SQLITE.name}-journal"),
+    IDB_SQLITE,
+)
+"""The stores in SQLite: two files and a folder."""
 
-KEPT_ASIDE = (*LOGIN_ROOTS, PurePosixPath("Local State"), PurePosixPath("Default/Preferences"))
-"""What a quarantined profile keeps: the login, and the two files whose damage is worth a look afterwards."""
+LOGIN_ROOTS = (LOCAL_STORAGE, DATABASE, BLOBS, *SQLITE_ROOTS, LAST_VERSION)
+"""Measured: the two stores alone, in an otherwise empty profile, log in. ``Last Version`` says who may open them.
+
+Both formats of each store: while Chromium moves one to the other, and after, there may be files of both."""
 
 # LevelDB's lock is empty and its text log changes at every open; neither is read when a database is opened.
 _NOT_DATA = frozenset({"LOCK", "LOG", "LOG.old"})
@@ -52,8 +59,8 @@ def fingerprint(entries: Iterable[Entry]) -> str:
 def login_files(profile: Path, roots: Iterable[PurePosixPath] = LOGIN_ROOTS) -> list[str]:
     """Paths in the profile of the regular files that carry the login; links and special files are no part of it.
 
-    Sorted so that a database's ``CURRENT`` and manifest come before its logs and tables: a copy taken in this order
-    from a running browser has every log that its manifest needs.
+    Sorted so that a LevelDB database's ``CURRENT`` and manifest come before its logs and tables: a copy taken in this
+    order from a running browser has every log that its manifest needs.
     """
     found: list[str] = []
     for root in roots:
@@ -62,7 +69,7 @@ def login_files(profile: Path, roots: Iterable[PurePosixPath] = LOGIN_ROOTS) -> 
             continue
         path = profile / root
         if path.is_file():
-            if _is_ours_alone(path):
+            if is_ours_alone(path):
                 found.append(str(root))
         else:
             found.extend(f"{root}/{name}" for name in sorted(_below(path, 0), key=_reading_order))
@@ -80,13 +87,18 @@ def _below(folder: Path, depth: int) -> Iterator[str]:
                 if one.is_dir(follow_symlinks=False):
                     for name in _below(Path(one.path), depth + 1):
                         yield f"{one.name}/{name}"
-                elif one.is_file(follow_symlinks=False) and one.name not in _NOT_DATA and _is_ours_alone(one):
+                elif one.is_file(follow_symlinks=False) and _is_data(one.name) and is_ours_alone(one):
                     yield one.name
     except (FileNotFoundError, NotADirectoryError):
         return
 
 
-def _is_ours_alone(file: os.PathLike[str]) -> bool:
+def _is_data(name: str) -> bool:
+    # -shm is the index of a -wal in shared memory: SQLite makes it anew
+    return name not in _NOT_DATA and not name.endswith("-shm")
+
+
+def is_ours_alone(file: os.PathLike[str]) -> bool:
     """A second name may be anywhere, so what a hard link leads to is not known to be the profile's. No browser makes
     one, and neither do we."""
     try:
@@ -98,11 +110,14 @@ def _is_ours_alone(file: os.PathLike[str]) -> bool:
 
 def shared(profile: Path) -> str | None:
     """A file where the login lies that has a second name somewhere, None where there is none."""
-    for root in LOGIN_ROOTS[:2]:
-        with contextlib.suppress(OSError), os.scandir(profile / root) as listing:
-            for one in listing:
-                if one.is_file(follow_symlinks=False) and not _is_ours_alone(one):
-                    return ascii(f"{root}/{one.name}")[1:-1]
+    for root in LOGIN_ROOTS:
+        with contextlib.suppress(OSError):
+            if (profile / root).is_file() and not is_ours_alone(profile / root):
+                return ascii(str(root))[1:-1]
+            with os.scandir(profile / root) as listing:
+                for one in listing:
+                    if one.is_file(follow_symlinks=False) and not is_ours_alone(one):
+                        return ascii(f"{root}/{one.name}")[1:-1]
     return None
 
 
@@ -114,7 +129,23 @@ def _reading_order(name: str) -> tuple[int, str]:
 
 def never_changes(path: str) -> bool:
     """Whether a file of a login stays as it was first written: tables and blobs do."""
-    return path.endswith((".ldb", ".sst")) or path.startswith(f"{BLOBS}/")
+    return path.endswith((".ldb", ".sst")) or is_blob(path)
+
+
+def is_blob(path: str) -> bool:
+    """Whether a file of a login is a large value beside a database."""
+    return path.startswith(f"{BLOBS}/")
+
+
+def is_sqlite(path: str) -> bool:
+    """Whether a file of a login belongs to a SQLite database."""
+    return path.startswith((str(LOCAL_SQLITE), f"{IDB_SQLITE}/"))
+
+
+def sqlite_databases(profile: Path) -> list[Path]:
+    """The SQLite databases of the login, their ``-wal`` files not named."""
+    found = [path for path in login_files(profile, SQLITE_ROOTS) if not path.endswith(("-wal", "-journal"))]
+    return [profile / path for path in found]
 
 
 def stat_key(path: Path) -> tuple[int, int, int] | None:

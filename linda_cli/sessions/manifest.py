@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from linda_cli.errors import BackupUnusable
 from linda_cli.sessions.clock import iso
 from linda_cli.sessions.durable import hash_file
 from linda_cli.sessions.home import Home, Stamped, parse_stamped
+from linda_cli.sessions.login import read_login
 from linda_cli.sessions.login_files import LOGIN_ROOTS, Entry, fingerprint
 from linda_cli.sessions.ownership import LOCAL, recorded_owner
 from linda_cli.sessions.state import read_json
@@ -137,6 +139,18 @@ def _text(value: Any) -> str:
 
 def _optional(value: Any) -> str | None:
     return None if value is None else _text(value)
+
+
+def digests(folder: Path, told: Manifest) -> frozenset[str]:
+    """Every name of the login in a backup: earlier versions wrote another digest for the same login."""
+    login = read_login(folder)
+    named = frozenset() if told.login is None else frozenset({told.login})
+    return named | login.digests if login is not None else named
+
+
+def is_of(folder: Path, told: Manifest, logins: Collection[str]) -> bool:
+    """Whether a backup is of one of these logins. Its files are read only where its own word does not settle it."""
+    return told.login in logins or (bool(logins) and not digests(folder, told).isdisjoint(logins))
 
 
 def trouble(folder: Path, manifest: Manifest, *, thorough: bool) -> str | None:

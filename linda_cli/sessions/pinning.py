@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from linda_cli.sessions.durable import open_regular
-from linda_cli.sessions.login_files import login_files
+from linda_cli.sessions.login_files import is_blob, is_sqlite, login_files
 
 _TRIES = 200
 _PAUSE = 0.005
@@ -55,7 +55,7 @@ def pinned(profile: Path) -> Iterator[dict[str, Pin]]:
 
 def _pin(profile: Path, held: contextlib.ExitStack) -> dict[str, Pin]:
     pins: dict[str, Pin] = {}
-    for path in login_files(profile)[:MOST]:
+    for path in _held(profile)[:MOST]:
         try:
             handle = open_regular(profile / path)
         except OSError as problem:
@@ -69,8 +69,17 @@ def _pin(profile: Path, held: contextlib.ExitStack) -> dict[str, Pin]:
     return pins
 
 
+def _held(profile: Path) -> list[str]:
+    """The files whose moment is made by holding them open.
+
+    A SQLite database is copied under a guard of its own. A blob is written before the record that names it and never
+    changes: a login of some thousand of them needs no handle for each.
+    """
+    return [path for path in login_files(profile) if not is_sqlite(path) and not is_blob(path)]
+
+
 def _is_one_moment(profile: Path, pins: dict[str, Pin]) -> bool:
     """Whether no database has changed its manifest, begun a file or removed one while the files were being opened."""
-    if login_files(profile)[: len(pins)] != list(pins):
+    if _held(profile)[: len(pins)] != list(pins):
         return False
     return all(os.fstat(pin.handle).st_size == pin.size for path, pin in pins.items() if "/MANIFEST" in path)

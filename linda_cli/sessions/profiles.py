@@ -10,13 +10,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
+import shlex
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from linda_cli.errors import BackupNotFound, Failed, InUse
 from linda_cli.sessions import backups
+from linda_cli.sessions.caches import drop_caches, kept
 from linda_cli.sessions.clock import iso, now_ms
 from linda_cli.sessions.durable import (
     copy_hashed,
@@ -32,12 +34,16 @@ from linda_cli.sessions.finding import linked_number, profile_of
 from linda_cli.sessions.fingerprints import remember
 from linda_cli.sessions.home import Home, Stamped, parse_stamped
 from linda_cli.sessions.locks import held
-from linda_cli.sessions.login_files import KEPT_ASIDE, login_files
+from linda_cli.sessions.login_files import LOGIN_ROOTS, is_ours_alone
 from linda_cli.sessions.manifest import Manifest
 from linda_cli.sessions.repairs import unfinished_repairs
 from linda_cli.sessions.sharing import unfinished_parts
+from linda_cli.sessions.storage import ownership
 
 REASON = "quarantine.json"
+
+# What a browser that was running left of itself, and our own note: no part of a profile that is put back.
+_OF_A_RUN = frozenset({REASON, "SingletonLock", "SingletonSocket", "SingletonCookie", "DevToolsActivePort"})
 
 Tell = Callable[[str], None]
 
@@ -51,7 +57,7 @@ class PutInPlace:
 
 
 def quarantine(home: Home, number: str, profile: Path, reason: str) -> str | None:
-    """Put a profile aside without its caches; None when there was nothing. It is out of the way in one step."""
+    """Put a profile aside, whole but for its caches; None when there was nothing. It is out of the way in one step."""
     if not os.path.lexists(profile):
         return None
     ms = home.next_ms(number)
@@ -64,36 +70,67 @@ def quarantine(home: Home, number: str, profile: Path, reason: str) -> str | Non
     if profile.stat().st_dev == home.cache.stat().st_dev:
         move(profile, work)
         return _finish_quarantine(home, work, number, ms, reason)
-    name = quarantine_copy(home, number, profile, reason)
+    name, unread = _copied_aside(home, number, profile, reason)
+    if unread:
+        remove_tree(home.at(name))
+        raise Failed(
+            f"{profile / unread[0]} cannot be read, so nothing was put aside: what cannot be copied is not removed",
+            ownership.giving_back(profile / unread[0]),
+        )
     dead = home.work_in_sessions("discarding", number, ms)
     move(profile, dead)
-    remove_tree(dead)
+    # What cannot be removed is a leftover from here on, and noted by whoever tidies.
+    try_remove(dead)
     return name
 
 
 def quarantine_copy(home: Home, number: str, profile: Path, reason: str) -> str:
-    """Copy what carries the login aside and leave the profile where it is."""
+    """Copy a profile aside, whole but for its caches, and leave it where it is.
+
+    What cannot be read is left out: it is not lost, the profile still has it.
+    """
+    return _copied_aside(home, number, profile, reason)[0]
+
+
+def _copied_aside(home: Home, number: str, profile: Path, reason: str) -> tuple[str, list[str]]:
+    """The quarantine's name, and what could not be read."""
     ms = home.next_ms(number)
     # Not "quarantining", which is finished after a kill: half a copy is worth nothing while the profile is there.
     work = home.work_in_cache("making", number, ms)
     try:
-        make_folder(work)
-        for path in login_files(profile, KEPT_ASIDE):
-            target = work / path
-            make_folder(target.parent, durable=False)
-            try:
-                copy_hashed(profile / path, target, durable=True)
-            except OSError:
-                if _reads(profile / path):
-                    raise
-                # A file that cannot be read is damage that the copy cannot keep; the rest is still worth keeping.
-                target.unlink(missing_ok=True)
-        sync_folders(work)
+        unread = _copy_whole(profile, work)
     except BaseException:
         if work.exists():
             remove_tree(work)
         raise
-    return _finish_quarantine(home, work, number, ms, reason)
+    return _finish_quarantine(home, work, number, ms, reason), unread
+
+
+def _copy_whole(source: Path, target: Path, leave_out: frozenset[str] = frozenset()) -> list[str]:
+    """Copy all but the caches, durably; gives what could not be read. A link is copied as one, never followed.
+
+    A file with a second name is left out: nobody knows whose it is, and it is not lost with this name.
+    """
+    unread = []
+    make_folder(target)
+    for one in kept(source):
+        where = target / one.path
+        if one.path in leave_out:
+            continue
+        if one.kind == "folder":
+            make_folder(where, durable=False)
+        elif one.kind == "link":
+            os.symlink(os.readlink(source / one.path), where)
+        elif one.kind == "file" and is_ours_alone(source / one.path):
+            try:
+                copy_hashed(source / one.path, where, durable=True)
+            except OSError:
+                if _reads(source / one.path):
+                    raise
+                where.unlink(missing_ok=True)
+                unread.append(one.path)
+    sync_folders(target)
+    return unread
 
 
 def _reads(path: Path) -> bool:
@@ -105,29 +142,13 @@ def _reads(path: Path) -> bool:
 
 
 def _finish_quarantine(home: Home, work: Path, number: str, ms: int, reason: str) -> str:
-    kept = {str(root) for root in KEPT_ASIDE} | {REASON}
-    _strip(work, "", kept)
+    drop_caches(work)
     if not (work / REASON).exists():
         told = {"version": 1, "number": number, "putAside": iso(now_ms()), "reason": reason}
         write_whole(work / REASON, json.dumps(told, indent=1).encode() + b"\n")
     name = f"quarantine-{number}-{ms}"
     move(work, home.at(name))
     return name
-
-
-def _strip(folder: Path, prefix: str, kept: set[str]) -> None:
-    """Remove what neither is kept nor leads to something kept: caches, history, other people's storage."""
-    for one in list(os.scandir(folder)):
-        path = f"{prefix}{one.name}"
-        if path in kept:
-            continue
-        if any(name.startswith(f"{path}/") for name in kept) and one.is_dir(follow_symlinks=False):
-            _strip(Path(one.path), f"{path}/", kept)
-        elif one.is_dir(follow_symlinks=False):
-            shutil.rmtree(one.path, ignore_errors=True)
-        else:
-            with contextlib.suppress(OSError):
-                Path(one.path).unlink()
 
 
 def put_back(
@@ -175,7 +196,7 @@ def put_back(
         raise
     if told is not None:
         # Every byte of these has just been read, and every block: the next look need not do it again.
-        remember(home, number, target, told.files)
+        remember(home, number, target, told.files, time.time_ns())
     return PutInPlace(target, quarantine(home, number, aside, reason) if had else None)
 
 
@@ -193,11 +214,9 @@ def _copy_quarantined(home: Home, stamped: Stamped, fresh: Path) -> None:
     source = home.at(stamped)
     if source.is_symlink() or not source.is_dir():
         raise BackupNotFound(f"{stamped.name} is no folder", f"linda restore {stamped.number} --list")
-    make_folder(fresh)
-    for path in login_files(source):
-        make_folder((fresh / path).parent, durable=False)
-        copy_hashed(source / path, fresh / path, durable=True)
-    sync_folders(fresh)
+    for path in _copy_whole(source, fresh, _OF_A_RUN):
+        if path.startswith(tuple(f"{root}/" for root in LOGIN_ROOTS)):
+            raise Failed(f"{source / path} cannot be read", ownership.giving_back(source / path))
 
 
 def adopt(home: Home, linking: Path, number: str, tell: Tell = lambda _: None) -> Path:
@@ -213,11 +232,13 @@ def adopt(home: Home, linking: Path, number: str, tell: Tell = lambda _: None) -
 def tidy(home: Home, number: str) -> Iterator[str]:
     """Finish or take back what an interrupted command left, one line each. The store lock makes all of it dead work."""
     for dead in (*home.unfinished(number), *unfinished_repairs(profile_of(home, number))):
-        dead.unlink(missing_ok=True)
-        yield f"{dead.name}, an unfinished write, was removed"
+        wrong = try_remove(dead)
+        yield wrong or f"{dead.name}, an unfinished write, was removed"
     for backup in home.stamped("backup", number):
         for dead in unfinished_parts(home.at(backup)):
-            dead.unlink(missing_ok=True)
+            wrong = try_remove(dead)
+            if wrong:
+                yield wrong
     for path, kind, _, ms in list(home.leftovers(number)):
         if kind == "aside" and not os.path.lexists(home.named_profile(number)):
             move(path, home.named_profile(number))
@@ -229,9 +250,19 @@ def tidy(home: Home, number: str) -> Iterator[str]:
             _finish_quarantine(home, path, number, ms, "an interrupted command had put it aside")
             yield f"quarantine-{number}-{ms} was finished"
         else:
-            remove_tree(path)
-            sync_folder(path.parent)
-            yield f"a half-made copy of {number} was removed"
+            wrong = try_remove(path)
+            yield wrong or f"a half-made copy of {number} was removed"
+
+
+def try_remove(path: Path) -> str | None:
+    """Remove a leftover; why it stays where it cannot be removed. It takes room, and is no reason to fail."""
+    try:
+        remove_tree(path)
+        sync_folder(path.parent)
+    except OSError as problem:
+        where = f"sudo rm -r {shlex.quote(str(path))}"
+        return f"{path.name}, a leftover, could not be removed ({problem.strerror or problem}): {where}"
+    return None
 
 
 def adopt_leftovers(home: Home, busy: Callable[[Path], bool], tell: Tell) -> None:

@@ -11,15 +11,22 @@ from typing import Any
 from linda_cli.errors import AmbiguousSession, BackupUnusable, SessionNotFound
 from linda_cli.sessions import finding, manifest
 from linda_cli.sessions.checks import Look, look
-from linda_cli.sessions.fingerprints import profile_entries, vouched
+from linda_cli.sessions.fingerprints import profile_entries, vouching
 from linda_cli.sessions.home import Found, require
 from linda_cli.sessions.locks import holder_of
 from linda_cli.sessions.login import read_login
-from linda_cli.sessions.login_files import LOCAL_STORAGE, fingerprint
+from linda_cli.sessions.login_files import LOCAL_STORAGE, SQLITE_ROOTS, fingerprint, is_sqlite, login_files
 from linda_cli.sessions.number import parse_number
 from linda_cli.sessions.state import State
+from linda_cli.sessions.storage.formats import formats_of
+from linda_cli.sessions.storage.inspection import never
+from linda_cli.sessions.storage.paths import IDB_SQLITE
 from linda_cli.sessions.values import Backup, Info, Overview, RunBy, Running, Summary, World
 from linda_cli.sessions.verdict import can_restore, verdict
+from linda_cli.storage_format import StorageFormat
+
+# After any other last word the entries of a page may be those of one that showed a code.
+_IN_USE = frozenset({"ready", "authenticated", "disconnected", "stopped"})
 
 Tell = Callable[[str], None]
 
@@ -100,22 +107,33 @@ class Reading:
             number=number,
             surroundings=self.world.around(profile),
             deep=deep,
+            vouched=never if deep else vouching(self.home, number, profile),
             grown_to=self._grown_to(number, profile),
+            once_ready=self._once_ready(number),
         )
         return seen, self.judge(number, profile, seen)
 
     def look_before_start(self, number: str, profile: Path) -> tuple[Look, str]:
         """As :meth:`look`, reading in full every table that no backup has vouched for."""
-        known = vouched(self.home, number, profile)
         seen = look(
             profile,
             number=number,
             surroundings=self.world.around(profile),
             deep=True,
-            vouched=lambda _, status: (status.st_ino, status.st_size, status.st_mtime_ns) in known,
+            vouched=vouching(self.home, number, profile),
             grown_to=self._grown_to(number, profile),
+            once_ready=self._once_ready(number),
         )
         return seen, self.judge(number, profile, seen)
+
+    def _once_ready(self, number: str) -> bool:
+        """Whether a browser was ready on this session's profile, as far as is known, and nothing ended its login."""
+        entry = self.state.entry(number)
+        if self.state.forgotten(number).link_after or entry.get("lastState") not in _IN_USE:
+            return False
+        return bool(entry.get("isLinked")) and (
+            bool(entry.get("lastReady")) or bool(self.home.stamped("backup", number))
+        )
 
     def _grown_to(self, number: str, profile: Path) -> Callable[[Path], int | None]:
         """How large each log was when this login was last backed up: what was cut off a log leaves no other sign.
@@ -124,6 +142,8 @@ class Reading:
         generation that was put back has shorter logs, and nothing is wrong with it. Put back by hand it is known by
         its fingerprint: it is another backup, byte for byte, or what WhatsApp has refused before.
         """
+        if not _might_have_lost_something(profile):
+            return lambda _: None
         login = read_login(profile)
         placed = self.state.entry(number).get("placed") or {}
         since, source = int(placed.get("at") or 0), placed.get("from")
@@ -132,7 +152,7 @@ class Reading:
                 continue
             with contextlib.suppress(BackupUnusable):
                 told = manifest.read_manifest(self.home.at(stamped))
-                if login is not None and told.login == login.digest:
+                if login is not None and manifest.is_of(self.home.at(stamped), told, login.digests):
                     sizes = _log_sizes(profile, self.home.at(stamped), told)
                     return lambda path: None if sizes(path) and self._is_known(number, profile) else sizes(path)
         return lambda _: None
@@ -149,11 +169,11 @@ class Reading:
         forgotten = self.state.forgotten(number)
         login = seen.login
         old = bool(forgotten.link_after) and (login is None or _written(profile) < forgotten.link_after_ms)
-        condemned = login is not None and login.digest in forgotten.condemned
+        condemned = login is not None and not login.digests.isdisjoint(forgotten.condemned)
         running = self.world.running(profile) is not None
         # A fingerprint reads the whole login, so it is taken only where there is one to compare it with.
         rejected = False
-        if login is not None and not running:
+        if (login is not None or seen.keys_unknown) and not running:
             bad = self.state.entry(number).get("rejected") or ()
             rejected = bool(bad) and self.fingerprint(number, profile) in bad
         return verdict(
@@ -235,12 +255,26 @@ class Reading:
         return RunBy(holder.pid, holder.command) if holder else None
 
 
+def _might_have_lost_something(profile: Path) -> bool:
+    """Whether there is anything of which only a backup could tell that it is less than it was."""
+    formats = formats_of(profile)
+    if StorageFormat.LEVELDB in (formats.indexed_db, formats.local_storage):
+        return True
+    if formats.indexed_db is not StorageFormat.SQLITE:
+        return False
+    from linda_cli.sessions.storage.sqlite.indexed_db import core_databases
+
+    return not all(os.path.lexists(one) for one in core_databases(profile / IDB_SQLITE))
+
+
 def _log_sizes(profile: Path, backup: Path, told: manifest.Manifest) -> Callable[[Path], int | None]:
-    sizes = {entry.path: entry.size for entry in told.files if entry.path.endswith(".log")}
+    sizes = {entry.path: entry.size for entry in told.files if entry.path.endswith(".log") or is_sqlite(entry.path)}
 
     def size(path: Path) -> int | None:
         name = path.relative_to(profile).as_posix()
         saved = sizes.get(name)
+        if is_sqlite(name):
+            return None if os.path.lexists(path) else saved
         try:
             now = path.lstat().st_size
             # A shorter log that begins otherwise is another log of the same name, not this one cut.
@@ -256,7 +290,7 @@ def _log_sizes(profile: Path, backup: Path, told: manifest.Manifest) -> Callable
 def _written(profile: Path) -> int:
     """When the login on disk was last written, in ms; 0 where there is none."""
     newest = 0
-    with contextlib.suppress(OSError), os.scandir(profile / LOCAL_STORAGE) as listing:
-        for one in listing:
-            newest = max(newest, one.stat(follow_symlinks=False).st_mtime_ns // 1_000_000)
+    for path in login_files(profile, (LOCAL_STORAGE, *SQLITE_ROOTS[:2])):
+        with contextlib.suppress(OSError):
+            newest = max(newest, (profile / path).lstat().st_mtime_ns // 1_000_000)
     return newest

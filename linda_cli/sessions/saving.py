@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,14 +18,25 @@ from linda_cli.sessions.clock import iso, now_ms
 from linda_cli.sessions.fingerprints import profile_entries, remember
 from linda_cli.sessions.home import Stamped
 from linda_cli.sessions.locks import STORE_WAIT, held
-from linda_cli.sessions.login_files import Entry, fingerprint
+from linda_cli.sessions.login_files import Entry, fingerprint, login_files, never_changes, sqlite_databases
 from linda_cli.sessions.ownership import recorded_owner
 from linda_cli.sessions.reading import Reading
+from linda_cli.sessions.refusals import unknown_format
 from linda_cli.sessions.results import BackedUp, BackedUpAll, BackedUpOne, Problem
 from linda_cli.sessions.retention import Decision, Kept, Policy, plan
+from linda_cli.sessions.storage.damage import spelled
+from linda_cli.sessions.storage.durability import sync_files
+from linda_cli.sessions.storage.sqlite.readers import first_holder
 from linda_cli.sessions.values import Backup
 
 _DEFAULT = Policy()
+
+READERS_WAIT = 10.0
+"""Seconds for which a program that reads a database of the login is waited for."""
+
+
+def _never() -> bool:
+    return False
 
 
 class Saving(Reading):
@@ -83,6 +95,40 @@ class Saving(Reading):
             if (str(one.profile) == here or not one.profile.exists()) and self.world.end(one)
         ]
 
+    # -- the disk
+
+    def make_durable(self, profile: Path) -> None:
+        """fsync what the browser has written of the login: from then on a power cut leaves it, too.
+
+        Tables and blobs of LevelDB are left to their own time: a backup has them. Raises ``HomeUnusable``.
+        """
+        try:
+            sync_files(profile, [path for path in login_files(profile) if not never_changes(path)])
+        except OSError as problem:
+            raise HomeUnusable(
+                f"{profile}: {problem.strerror or problem}", f"df -h {self.home.root}; ls -ld {self.home.root}"
+            ) from problem
+
+    def await_readers(self, profile: Path, seconds: float = READERS_WAIT, stop: Callable[[], bool] = _never) -> None:
+        """Wait until no other program has a SQLite database of the login open, and no later than ``stop`` says.
+
+        A reader that holds one while Chromium starts empties localStorage for good. Raises ``InUse`` with its pid.
+        """
+        deadline = time.monotonic() + seconds
+        while not stop():
+            found = first_holder(sqlite_databases(profile))
+            if found is None:
+                return
+            if time.monotonic() > deadline:
+                where, pid = found
+                who = f"process {pid}" if pid else "another program"
+                raise InUse(
+                    f"{who} has {spelled(where.name)} of {profile.name} open: a browser started now would lose it",
+                    f"ps -p {pid}" if pid else f"lsof {shlex.quote(str(where))}",
+                    pid=pid or None,
+                )
+            time.sleep(0.05)
+
     # -- backups
 
     def backup(
@@ -136,6 +182,7 @@ class Saving(Reading):
     def _backup(
         self, number: str, label: str | None, reason: str, verified: bool, profile: Path, count: bool = True
     ) -> tuple[Backup, bool]:
+        since = time.time_ns()
         cold = self.world.running(profile) is None
         entries = self._entries(number, profile) if cold else None
         if entries:
@@ -153,31 +200,32 @@ class Saving(Reading):
                     change["cold"] = True
                 if change:
                     backups.change(self.home, same, **change)
-                remember(self.home, number, profile, entries)
+                remember(self.home, number, profile, entries, since)
                 return self.described(same), False
-        seen = look(profile, number=number, surroundings=self.world.around(profile))
+        around = self.world.around(profile)
+        seen = look(profile, number=number, surroundings=around, once_ready=self._once_ready(number))
+        if seen.unknown_format:
+            raise unknown_format(f"the login of {number}", seen)
         if seen.login is None and not seen.trace:
             raise SessionNotFound(f"{number} has no login on disk to back up", f"linda start {number}", session=number)
         self.check_world(seen.login.sandbox if seen.login else None)
-        version = self.world.around(profile).browser_version
-        stamped = backups.take(
-            self.home,
-            profile,
-            Origin(
-                number,
-                reason,
-                label,
-                cold,
-                verified,
-                "Chromium",
-                seen.written_by or version,
-                recorded_owner(self.state.entry(number)),
-            ),
+        origin = Origin(
+            number,
+            reason,
+            label,
+            cold,
+            verified,
+            "Chromium",
+            seen.written_by or around.browser_version,
+            keys_unknown=seen.keys_unknown,
+            sandbox=self.home.is_sandbox,
+            owner=recorded_owner(self.state.entry(number)),
         )
+        stamped = backups.take(self.home, profile, origin)
         if cold and self.world.running(profile) is not None:
             # A browser came up while we copied: the copy is sound, but nobody can call it the last word.
             backups.change(self.home, stamped, cold=False)
-        remember(self.home, number, profile, manifest.read_manifest(self.home.at(stamped)).files)
+        remember(self.home, number, profile, manifest.read_manifest(self.home.at(stamped)).files, since)
         if count:
             self.state.update(number, _counting_a_backup)
         return self.described(stamped, valid=True), True
@@ -208,8 +256,12 @@ class Saving(Reading):
         """The newest backup of this very login whose files are all there."""
         for stamped in self.home.stamped("backup", number):
             backup = self.described(stamped)
-            if backup.login == login and backup.valid is not False:
-                return backup
+            if backup.valid is False:
+                continue
+            folder = self.home.at(stamped)
+            with contextlib.suppress(BackupUnusable):
+                if manifest.is_of(folder, manifest.read_manifest(folder), {login}):
+                    return backup
         return None
 
     def described(self, stamped: Stamped, valid: bool | None = None) -> Backup:
@@ -226,7 +278,8 @@ class Saving(Reading):
                 continue
             with contextlib.suppress(BackupUnusable):
                 told = manifest.read_manifest(self.home.at(stamped))
-                if not told.cold and told.label is None:
+                # What a person asked for is not this run's own.
+                if not told.cold and told.label is None and told.reason != "manual":
                     backups.drop(self.home, stamped)
 
     def raise_verified(self, number: str, name: str) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from linda_cli.errors import BackupUnusable
 from linda_cli.sessions.durable import can_clone, copy_hashed, hash_file, move, sync_file
+from linda_cli.sessions.fingerprints import unchanged
 from linda_cli.sessions.home import Home
 from linda_cli.sessions.login_files import LOGIN_ROOTS, Entry
 from linda_cli.sessions.manifest import MANIFEST, Manifest, read_manifest, through_a_link
@@ -17,17 +19,24 @@ from linda_cli.sessions.manifest import MANIFEST, Manifest, read_manifest, throu
 _WORTH_IT = 4096
 
 
+def _nothing(_source: Path, _path: str) -> str | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Donor:
     """An earlier backup that may give its unchanged files to a new one."""
 
     folder: Path
     files: dict[str, Entry]
+    known: Callable[[Path, str], str | None] = _nothing
+    """The SHA-256 of a profile's file that cannot have changed since it was read."""
 
     def gives(self, source: Path, path: str, work: Path) -> Entry | None:
         """Link a file into the new backup; None where it has another one there, or its own has suffered since.
 
-        Both are read: what is linked has been proven as well as what is copied.
+        Both are read, but for a file of the profile that cannot have changed: what is linked has been proven as well
+        as what is copied.
         """
         entry = self.files.get(path)
         if entry is None or entry.size < _WORTH_IT:
@@ -36,7 +45,10 @@ class Donor:
         try:
             if source.lstat().st_size != entry.size or through_a_link(self.folder, path):
                 return None
-            if hash_file(source) != same or hash_file(self.folder / path) != same:
+            known = self.known(source, path)
+            if (known != entry.sha256) if known else (hash_file(source) != same):
+                return None
+            if hash_file(self.folder / path) != same:
                 return None
             os.link(self.folder / path, work / path, follow_symlinks=False)
         except OSError:
@@ -55,7 +67,8 @@ def donor(home: Home, number: str, work: Path) -> Donor | None:
         try:
             if can_clone(folder / MANIFEST, work):
                 return None
-            return Donor(folder, {entry.path: entry for entry in read_manifest(folder).files})
+            files = {entry.path: entry for entry in read_manifest(folder).files}
+            return Donor(folder, files, unchanged(home, number))
         except (BackupUnusable, OSError):
             return None
     return None
@@ -97,9 +110,9 @@ def keep_apart(home: Home, number: str) -> None:
 def unfinished_parts(folder: Path) -> list[Path]:
     """What is left in a backup of a :func:`keep_apart` that was killed."""
     found: list[Path] = []
-    for root in LOGIN_ROOTS[:2]:
-        if not through_a_link(folder, f"{root}/x"):
-            found += (folder / root).glob(".*.apart")
+    for place in dict.fromkeys(str(one) for root in LOGIN_ROOTS[:-1] for one in (root, root.parent)):
+        if not through_a_link(folder, f"{place}/x"):
+            found += (folder / place).glob(".*.apart")
     return found
 
 

@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any
 from linda_cli.errors import HomeUnusable
 from linda_cli.sessions.clock import iso, ms_of, now_ms
 from linda_cli.sessions.durable import move, open_regular, write_whole
+from linda_cli.sessions.group_commit import Change, group_commit
 from linda_cli.sessions.home import Home, Stamped
 from linda_cli.sessions.locks import STORE_WAIT, held
 from linda_cli.sessions.ownership import set_owner
@@ -111,32 +112,55 @@ class State:
 
     # -- writing
 
-    def update(self, number: str, change: Callable[[Entry], None]) -> Entry:
-        """Change one entry under the state lock; nothing is lost when many processes do so at once."""
+    def update(self, number: str, change: Callable[[Entry], None], *, wait: float = STORE_WAIT) -> Entry:
+        """Change one entry under the state lock; nothing is lost when many processes do so at once.
+
+        Raises ``InUse`` after ``wait`` seconds, ``HomeUnusable`` where the file cannot be read or written.
+        """
         changed: list[Entry] = []
 
         def keep(entry: Entry) -> None:
             change(entry)
-            changed.append(entry)
+            changed.append(deepcopy(entry))
 
-        self.update_all([number], keep)
-        return changed[0]
+        self.update_all([number], keep, wait=wait)
+        return changed[-1]
 
-    def update_all(self, numbers: Iterable[str], change: Callable[[Entry], None]) -> None:
+    def update_all(self, numbers: Iterable[str], change: Callable[[Entry], None], *, wait: float = STORE_WAIT) -> None:
         """Change the entries of many sessions in one go; see :meth:`update`."""
-        with held(self._home.state_lock, wait=STORE_WAIT, what="the state file"):
+        self.update_each(dict.fromkeys(numbers, change), wait=wait)
+
+    def update_each(self, changes: Mapping[str, Callable[[Entry], None]], *, wait: float = STORE_WAIT) -> None:
+        """Change each entry in its own way, in one go; see :meth:`update`.
+
+        What many threads of this process want at once is written together, by one of them.
+        """
+        group_commit(self._home.state_file).do(Change(changes), self._write_changes, wait)
+
+    def _write_changes(self, changes: Sequence[Change], wait: float) -> None:
+        with held(self._home.state_lock, wait=wait, what="the state file"):
             entries = self._stored()
             if entries is None:
                 self._must_be_unusable()
                 self._put_garbled_aside()
                 entries = self.entries()
-            for number in numbers:
-                entry = entries.get(number) or self._rebuilt(number)
-                change(entry)
-                if not entry.get("createdAt"):
-                    entry["createdAt"] = iso(now_ms())
-                entries[number] = entry
+            for one in changes:
+                self._apply(one, entries)
             self._write(entries)
+
+    def _apply(self, wanted: Change, entries: dict[str, Entry]) -> None:
+        changed: dict[str, Entry] = {}
+        for number, change in wanted.changes.items():
+            entry = deepcopy(entries[number]) if number in entries else self._rebuilt(number)
+            try:
+                change(entry)
+            except Exception as problem:  # noqa: BLE001 - raised again in the thread whose change it is, and only there
+                wanted.problem = problem
+                return
+            if not entry.get("createdAt"):
+                entry["createdAt"] = iso(now_ms())
+            changed[number] = entry
+        entries.update(changed)
 
     def save(self, number: str, **fields: Any) -> Entry:
         """Set fields of one entry by their names in the file."""
@@ -155,13 +179,13 @@ class State:
         self._write_forgotten(number, Forgotten(moment, reason, condemned))
         self.save(number, linkAfter=moment, isLinked=False, lastState=reason)
 
-    def welcome(self, number: str, *, pardon: str | None = None) -> None:
+    def welcome(self, number: str, *, pardon: Collection[str] = ()) -> None:
         """Logins of any age may come back again: the session was ready, or a person asked for a restore.
 
-        ``pardon`` takes one login off the condemned, because a person named it.
+        ``pardon`` takes a login, by any of its digests, off the condemned, because a person named it.
         """
         before = self._forgotten_file(number)
-        condemned = tuple(login for login in before.condemned if login != pardon)
+        condemned = tuple(login for login in before.condemned if login not in pardon)
         if condemned:
             if before.link_after or condemned != before.condemned:
                 self._write_forgotten(number, Forgotten(None, None, condemned))

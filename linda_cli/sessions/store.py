@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from linda_cli.errors import BackupUnusable, LindaError, ProfileDamaged, SessionNotFound
+from linda_cli.errors import BackupUnusable, LindaError, ProfileDamaged, SessionNotFound, StoreUnreadable, UnknownFormat
 from linda_cli.sessions import backups as saved_copies
 from linda_cli.sessions import manifest, profiles
 from linda_cli.sessions.cleanup import Cleanup
 from linda_cli.sessions.home import Stamped
+from linda_cli.sessions.login import read_login
 from linda_cli.sessions.number import parse_number
 from linda_cli.sessions.ownership import recorded_owner
 from linda_cli.sessions.results import Cleaned, Cleared, Restorable, Restored
@@ -63,8 +64,9 @@ class Store(Saving):
             owner = recorded_owner(self.state.entry(number))
             for stamped in there:
                 with contextlib.suppress(BackupUnusable):
-                    told = manifest.read_manifest(self.home.at(stamped))
-                    if told.login not in condemned and told.owner == owner:
+                    folder = self.home.at(stamped)
+                    told = manifest.read_manifest(folder)
+                    if told.owner == owner and not manifest.is_of(folder, told, condemned):
                         yield stamped, False
 
     def _restored(self, number: str, chosen: Stamped) -> Restored:
@@ -85,11 +87,9 @@ class Store(Saving):
             # A login brings its owner back with it.
             self.state.own(number, manifest.read_manifest(self.home.at(chosen)).owner)
             described = replace(described, valid=True)
-            login = described.login
-        else:
-            seen, _ = self.look(number, put.profile)
-            login = seen.login.digest if seen.login else None
-        self.state.welcome(number, pardon=login)
+        login = read_login(put.profile)
+        named = frozenset({described.login}) if described is not None and described.login else frozenset()
+        self.state.welcome(number, pardon=named | (login.digests if login is not None else frozenset()))
         self._pardon_fingerprint(number, put.profile)
         self.retain(number)
         return Restored(number, described, put.aside, chosen.name)
@@ -121,7 +121,7 @@ class Store(Saving):
             forgotten = self.state.forgotten(number)
             rejected = self.state.entry(number).get("rejected") or ()
             wrong: str | None = None
-            if told.login in forgotten.condemned:
+            if manifest.is_of(self.home.at(stamped), told, forgotten.condemned):
                 wrong = "logged out"
             elif forgotten.link_after and stamped.ms < forgotten.link_after_ms:
                 wrong = "forgotten"
@@ -193,7 +193,8 @@ class Store(Saving):
             profile = self.profile(number)
             saved: Backup | None = None
             if not backups:
-                with contextlib.suppress(ProfileDamaged, SessionNotFound):
+                # What is not sound, or cannot be read, is kept all the same: the quarantine is whole.
+                with contextlib.suppress(ProfileDamaged, SessionNotFound, UnknownFormat, StoreUnreadable):
                     saved, _ = self._backup(number, None, "before-clear", False, profile)
             # First what must not come back, then what goes: a kill in between leaves a cleared session.
             self.state.forget(number, "cleared")

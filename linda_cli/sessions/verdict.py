@@ -7,10 +7,12 @@ from typing import Literal
 from linda_cli.sessions.checks import Look
 
 Verdict = Literal[
+    "linking",
     "running",
     "cleared",
     "logged_out",
     "too_new",
+    "unknown_format",
     "missing",
     "damaged",
     "rejected",
@@ -22,13 +24,17 @@ Verdict = Literal[
 def verdict(look: Look, *, running: bool, cleared: bool, logged_out: bool, rejected: bool) -> Verdict:
     """The first that applies, in the contract's order. A stranger on the profile is no property of the login."""
     if running:
-        return "running"
+        # What cannot be read just now may well be a login.
+        holds_none = look.login is None and not look.trace and not look.unknown_format
+        return "linking" if holds_none else "running"
     if cleared:
         return "cleared"
     if logged_out:
         return "logged_out"
     if look.too_new:
         return "too_new"
+    if look.unknown_format:
+        return "unknown_format"
     if look.login is None and not look.trace:
         return "missing"
     if any(not check.ok and check.repair is None for check in look.checks if check.key != "browser"):

@@ -8,7 +8,7 @@ import random
 import pytest
 
 from chaos import kill
-from chaos.alive import linked_once
+from chaos.alive import SQLITE_TRIAL, linked_once
 
 pytestmark = pytest.mark.browser
 
@@ -21,8 +21,9 @@ def test_a_linking_that_is_killed_costs_one_new_code_at_the_worst() -> None:
     assert figures.ran == 2
 
 
-def test_a_session_that_is_killed_while_it_comes_back_needs_no_code_and_loses_no_backup() -> None:
-    with linked_once() as base:
+@pytest.mark.parametrize("trial", ["", SQLITE_TRIAL], ids=["LevelDB", "SQLite"])
+def test_a_session_that_is_killed_while_it_comes_back_needs_no_code_and_loses_no_backup(trial: str) -> None:
+    with linked_once(trial) as base:
         figures = kill.returning(base, SEED, 3)
     assert figures.stories == [], SEED
     assert figures.ran == 4

@@ -16,15 +16,31 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from linda_cli.browser.features import Features
 from linda_cli.sessions.checks import Look, look
+from linda_cli.sessions.login_files import is_sqlite
 from linda_cli.sessions.repairs import carry_out
+from linda_cli.sessions.storage.formats import formats_of
 from linda_cli.sessions.verdict import can_restore, verdict
-from tests.checks.stand import NUMBER, Stand, Told, standing
+from tests.checks.stand import NO_TRIAL, NUMBER, SQLITE_TRIAL, Stand, Told, standing
 
 IDB = "Default/IndexedDB/https_web.whatsapp.com_0.indexeddb.leveldb"
 BLOB = "Default/IndexedDB/https_web.whatsapp.com_0.indexeddb.blob"
 LOCAL = "Default/Local Storage/leveldb"
 
+SQLITE_IDB = "Default/IndexedDB/https_web.whatsapp.com_0"
+
+_SQLITE_TARGETS: tuple[tuple[str, str, str, int], ...] = (
+    ("idb database", SQLITE_IDB, "[A-Z]*[A-Z2-7]", 12),
+    ("idb -wal", SQLITE_IDB, "*-wal", 8),
+    ("idb folder", "Default/IndexedDB", "https_web.whatsapp.com_0", 1),
+    ("local database", "Default", "LocalStorage", 10),
+    ("local -wal", "Default", "LocalStorage-wal", 8),
+    ("Local State", ".", "Local State", 2),
+    ("Preferences", "Default", "Preferences", 2),
+    ("Last Version", ".", "Last Version", 1),
+    ("unrelated", "Default", "*", 4),
+)
 _TARGETS: tuple[tuple[str, str, str, int], ...] = (
     ("idb CURRENT", IDB, "CURRENT", 3),
     ("idb MANIFEST", IDB, "MANIFEST-*", 4),
@@ -46,7 +62,7 @@ _TARGETS: tuple[tuple[str, str, str, int], ...] = (
     ("Last Version", ".", "Last Version", 1),
     ("unrelated", "Default", "*", 4),
 )
-_NO_LOGIN = ("IndexedDB", "Local Storage", "Preferences")
+_NO_LOGIN = ("IndexedDB", "Local Storage", "LocalStorage", "LocalStorage-wal", "Preferences")
 
 
 def mutate(profile: Path, rng: random.Random, *, older: Path | None = None) -> str:
@@ -54,8 +70,9 @@ def mutate(profile: Path, rng: random.Random, *, older: Path | None = None) -> s
 
     ``older`` is an earlier state of the same profile, for swapping files between generations.
     """
+    targets = _SQLITE_TARGETS if formats_of(profile).any_sqlite else _TARGETS
     while True:
-        name, folder, pattern, _ = rng.choices(_TARGETS, [weight for *_, weight in _TARGETS])[0]
+        name, folder, pattern, _ = rng.choices(targets, [weight for *_, weight in targets])[0]
         victims = sorted(path for path in (profile / folder).glob(pattern) if not path.is_symlink())
         if name == "unrelated":
             victims = [path for path in victims if path.name not in _NO_LOGIN and path.is_file()]
@@ -170,6 +187,11 @@ class Outcome:
     """Only what a backup remembers of the size of a log told."""
 
     @property
+    def let_be(self) -> bool:
+        """linda cannot read it: it starts nothing on it, and moves nothing."""
+        return self.verdict == "unknown_format"
+
+    @property
     def said_bad(self) -> bool:
         return not can_restore(self.verdict)
 
@@ -191,15 +213,15 @@ class Generations:
     older: Path
 
 
-def make(stand: Stand, folder: Path, query: str) -> Generations:
-    """Link a profile, keep its state, and use it some more."""
+def make(stand: Stand, folder: Path, query: str, *, trial: Features = NO_TRIAL, killed: bool = False) -> Generations:
+    """Link a profile, keep its state, and use it some more; ``killed``: its last browser was, writes in its logs."""
     now, older = folder / "now", folder / "older"
-    told = stand.visit(now, f"link={NUMBER}&{query}", patience=60)
+    told = stand.visit(now, f"link={NUMBER}&{query}", patience=60, trial=trial)
     assert told.logged_in, told
     stand.visit(now)
     slim(now)
     shutil.copytree(now, older, symlinks=True)
-    stand.visit(now, "more=1")
+    stand.visit(now, "more=1", kill=killed)
     slim(now)
     return Generations(now, older)
 
@@ -223,6 +245,8 @@ def attempt(stand: Stand, from_: Generations, seed: int, place: Path, twice: boo
         def saved(path: Path) -> int | None:
             # the older state stands for the newest backup, made before the last things were written
             backed_up = from_.older / path.relative_to(profile)
+            if is_sqlite(path.relative_to(profile).as_posix()) and path.exists():
+                return None
             return backed_up.stat().st_size if backed_up.is_file() else None
 
         found = look(profile, number=NUMBER, deep=True, grown_to=saved)
@@ -258,13 +282,15 @@ def main() -> int:
     wishes.add_argument("--count", type=int, default=200)
     wishes.add_argument("--seed", type=int, default=1)
     wishes.add_argument("--workers", type=int, default=2)
+    wishes.add_argument("--sqlite", action="store_true", help="a login that Chromium keeps in SQLite")
     wish = wishes.parse_args()
     table: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     with tempfile.TemporaryDirectory(prefix="linda-mutations-") as name, standing(Path(name)) as stand:
         place = Path(name)
+        trial = SQLITE_TRIAL if wish.sqlite else NO_TRIAL
         generations = [
-            make(stand, place / "young", "rows=300"),
-            make(stand, place / "grown", "rows=12000&filler=60"),
+            make(stand, place / "young", "rows=300", trial=trial, killed=wish.sqlite),
+            make(stand, place / "grown", "rows=12000&filler=60", trial=trial),
         ]
         seeds = range(wish.seed * 1_000_000, wish.seed * 1_000_000 + wish.count)
         for outcome in run(stand, generations, seeds, place, wish.workers):
@@ -277,6 +303,7 @@ def main() -> int:
             row["unforeseen"] += outcome.said_bad < (not outcome.told.logged_in)
             row["alarm"] += outcome.said_bad and outcome.told.logged_in
             row["latent"] += outcome.look.latent
+            row["let be"] += outcome.let_be
             note = (
                 "UNFORESEEN"
                 if outcome.said_bad < (not outcome.told.logged_in)
@@ -289,7 +316,7 @@ def main() -> int:
             if note:
                 bad = [check.detail for check in outcome.look.checks if not check.ok]
                 print(f"{note:10} {outcome.what} | {outcome.verdict}: {bad} | {outcome.told}", flush=True)
-    columns = ("tried", "lost", "lost later", "called out", "by backup", "unforeseen", "alarm", "latent")
+    columns = ("tried", "lost", "lost later", "called out", "by backup", "unforeseen", "alarm", "latent", "let be")
     print("\n| mutation | " + " | ".join(columns) + " |\n|" + "---|" * (len(columns) + 1))
     for kind in sorted(table):
         print(f"| {kind} | " + " | ".join(str(table[kind][column]) for column in columns) + " |")

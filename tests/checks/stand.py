@@ -17,6 +17,7 @@ import signal
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,7 +25,18 @@ from pathlib import Path
 from queue import Empty, Queue
 from urllib.parse import urlsplit
 
+from linda_cli.browser.features import Features, merged
+from linda_cli.sessions.storage.formats import formats_of
+
 NUMBER = "971505760056"
+NO_TRIAL = Features()
+SQLITE_TRIAL = Features(
+    (
+        "IdbSqliteOnDiskRollout:stage/UseSqliteForNewStores",
+        "DomStorageSqliteNewDatabases:DomStorageSqliteNewDatabasesStage/UseSqliteForNewDatabases",
+    )
+)
+"""What makes a new profile keep both stores in SQLite."""
 CHROMIUM = os.environ.get("LINDA_CHROME") or shutil.which("chromium") or "chromium"
 
 PAGE = r"""<!doctype html><meta charset=utf-8><title>stand</title><script>
@@ -189,8 +201,22 @@ class Stand:
         self.server.shutdown()
         self.server.server_close()
 
-    def visit(self, profile: Path, query: str = "", *, kill: bool = False, patience: float = 12) -> Told:
-        """Start Chromium on ``profile``, wait for what the page tells, and close it (or kill it)."""
+    def visit(
+        self,
+        profile: Path,
+        query: str = "",
+        *,
+        kill: bool = False,
+        patience: float = 12,
+        trial: Features = NO_TRIAL,
+        alone: bool = False,
+        stays: float = 0.0,
+    ) -> Told:
+        """Start Chromium on ``profile``, wait for what the page tells, and close it (or kill it).
+
+        It gets the features that linda would give it for what lies there; ``trial``: others besides, as a person has
+        them. ``alone``: the trial's only, as a browser that linda did not start. ``stays``: seconds before it closes.
+        """
         with self._lock:
             self._count += 1
             run = str(self._count)
@@ -206,6 +232,7 @@ class Stand:
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
+            *(trial if alone else merged(Features(), trial, formats_of(profile))).arguments(),
             f"--host-resolver-rules={ours}, MAP * ~NOTFOUND",
             "--ignore-certificate-errors",
             *(["--no-sandbox"] if os.geteuid() == 0 else []),
@@ -222,6 +249,7 @@ class Stand:
             )
         try:
             told = self._answer(answers, browser, patience)
+            time.sleep(stays)
         finally:
             _end(browser, kill)
         if told is None:

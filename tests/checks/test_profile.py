@@ -150,6 +150,8 @@ def test_a_login_that_was_deleted_is_none(profile: Path) -> None:
     db.close()
     keys = read_keys(profile)
     assert (keys.wid, keys.noise, keys.anything, keys.login) == (False, False, True, None)
+    shutil.rmtree(profile / DATABASES)
+    write_database(profile / DATABASE, 0.05)
     assert _word(_look(profile)) == "missing"
 
 
@@ -157,10 +159,21 @@ def test_a_login_that_was_deleted_is_none(profile: Path) -> None:
 def test_a_profile_that_never_linked_is_missing_and_never_damaged(tmp_path: Path, noise: str | None) -> None:
     write_local(tmp_path / LOCAL, None, noise)
     assert _word(_look(tmp_path)) == "missing"
-    write_database(tmp_path / DATABASE, 3)
+    write_database(tmp_path / DATABASE, 3 if noise else 0.05)
     assert _word(_look(tmp_path)) == "missing"
     (tmp_path / DATABASE / "CURRENT").write_text("")
     assert _word(_look(tmp_path)) == "missing"
+
+
+@pytest.mark.parametrize(("megabytes", "once_ready"), [(0.05, True), (3, False)])
+def test_a_login_whose_keys_have_other_names_than_the_known_ones_is_restorable(
+    tmp_path: Path, megabytes: float, once_ready: bool
+) -> None:
+    write_local(tmp_path / LOCAL, None, None, **{"last-wid-of-tomorrow": WID})
+    write_database(tmp_path / DATABASE, megabytes)
+    found = _look(tmp_path, once_ready=once_ready)
+    assert (_word(found), _failing(found), found.login) == ("restorable", [], None)
+    assert found.checks[-1].detail == "keys not found under their known names"
 
 
 @pytest.mark.parametrize("name", ["", "Default"])
@@ -177,6 +190,15 @@ def test_half_a_login_is_damaged(profile: Path, tmp_path: Path) -> None:
     shutil.rmtree(other / LOCAL)
     assert (_word(_look(profile)), _failing(_look(profile))) == ("damaged", ["session"])
     assert (_word(_look(other)), _failing(_look(other))) == ("damaged", ["storage"])
+
+
+def test_a_damaged_store_that_has_lost_the_number_alone_is_damaged_and_not_missing(profile: Path) -> None:
+    """The other key can still be made out; whether the number was there is not known, which is not "it was not"."""
+    log = next((profile / LOCAL).glob("*.log"))
+    content = log.read_bytes()
+    log.write_bytes(content.replace(b"last-wid-md", b"lost-wid-md"))
+    found = _look(profile)
+    assert (_word(found), _failing(found)) == ("damaged", ["storage"])
 
 
 def test_another_account_is_not_this_one(profile: Path) -> None:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from linda_cli.sessions.leveldb import database
-from linda_cli.sessions.leveldb.damage import Damage
+from linda_cli.sessions.storage.damage import Damage
+from linda_cli.sessions.storage.leveldb import database
 
 BYTEWISE = b"leveldb.BytewiseComparator"
 KEYS = st.binary(min_size=0, max_size=12)

@@ -28,14 +28,16 @@ def _word(look: Look, **known: bool) -> str:
 
 
 def test_the_first_that_applies_wins() -> None:
-    order = ("running", "cleared", "logged_out", "too_new", "missing", "damaged", "rejected")
+    order = ("running", "cleared", "logged_out", "too_new", "unknown_format", "missing", "damaged", "rejected")
     for given in product((False, True), repeat=len(order)):
         told = dict(zip(order, given, strict=True))
         look = _with("session", not told["damaged"])
-        look = replace(look, too_new=told["too_new"])
+        look = replace(look, too_new=told["too_new"], unknown_format=told["unknown_format"])
         if told["missing"]:
             look = replace(look, login=None, trace=False)
         first = next((word for word in order if told[word]), "restorable")
+        if first == "running" and told["missing"] and not told["unknown_format"]:
+            first = "linking"
         known = {word: told[word] for word in ("running", "cleared", "logged_out", "rejected")}
         assert _word(look, **known) == first
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from struct import Struct
 
-from linda_cli.sessions.leveldb.damage import Damage
-from linda_cli.sessions.leveldb.encoding import checksum, slice_at
-from linda_cli.sessions.leveldb.files import Opened
+from linda_cli.sessions.storage.damage import Damage
+from linda_cli.sessions.storage.files import Opened
+from linda_cli.sessions.storage.leveldb.encoding import checksum, slice_at
 
 _BLOCK = 32 * 1024
 _HEADER = Struct("<IHB")

@@ -14,47 +14,15 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePath
 from typing import NamedTuple, TypeVar
 
-from linda_cli.sessions.leveldb import log, manifest, table
-from linda_cli.sessions.leveldb.damage import Damage, spelled
-from linda_cli.sessions.leveldb.files import Gone, Opened, names, opened
 from linda_cli.sessions.repairs import Repair
-
-Vouched = Callable[[Path, os.stat_result], bool]
-"""Says of a table's path and stat that its blocks were verified before and it has not changed since."""
-
-GrownTo = Callable[[Path], int | None]
-"""The size that a log of this login is known to have had, from a backup: logs only grow."""
+from linda_cli.sessions.storage.damage import Damage, Unknown, Unreadable, spelled
+from linda_cli.sessions.storage.files import Gone, Opened, names, opened
+from linda_cli.sessions.storage.inspection import GrownTo, Inspection, Vouched, failed, never, unknown
+from linda_cli.sessions.storage.leveldb import log, manifest, table
 
 _NUMBERED = re.compile(r"(\d{1,20})\.(log|ldb|sst)", re.ASCII)
-_PATIENCE = 3.0
+_LOOKS = 600
 _T = TypeVar("_T")
-
-
-def never(_path: Path, _stat: os.stat_result) -> bool:
-    """Nobody vouches for anything."""
-    return False
-
-
-def unknown(_path: Path) -> int | None:
-    """Nobody knows how large a log was."""
-    return None
-
-
-class Inspection(NamedTuple):
-    """What a look at one database found."""
-
-    ok: bool
-    detail: str
-    repairs: tuple[Repair, ...] = ()
-    """What must be mended before a browser opens it; their paths begin at ``folder``'s own name."""
-    latent: bool = False
-    """The only damage is inside table blocks, which a start of the browser may or may not read."""
-    live: tuple[Path, ...] = ()
-    """The files that make up the database now; empty where that cannot be told."""
-    absent: bool = False
-    """There is no such folder at all, or nothing in it."""
-    hollow: bool = False
-    """Sound, and nothing was ever written: Chromium's own databases never look so."""
 
 
 class _Version(NamedTuple):
@@ -77,9 +45,9 @@ def inspect(
             return Inspection(False, f"{spelled(folder.name)} is empty", absent=True)
         return _steadily(folder, lambda: _inspect(folder, comparator, deep, vouched, grown_to))
     except Gone as damage:
-        return Inspection(False, damage.detail, absent=not os.path.lexists(folder))
+        return failed(damage, absent=not os.path.lexists(folder))
     except Damage as damage:
-        return Inspection(False, damage.detail)
+        return failed(damage)
 
 
 def get(folder: Path, key: bytes) -> bytes | None:
@@ -91,6 +59,11 @@ def read(folder: Path, keys: Iterable[bytes]) -> Mapping[bytes, bytes | None]:
     """The present values of several keys, all as of one moment. Byte order only; raises ``Damage``."""
     wanted = tuple(keys)
     return _steadily(folder, lambda: _read(folder, wanted))
+
+
+def keys(folder: Path, prefix: bytes, most: int = 1000) -> frozenset[bytes]:
+    """The keys with this prefix that have a value now, at most ``most`` of them. Byte order only; raises ``Damage``."""
+    return _steadily(folder, lambda: _keys(folder, prefix, most))
 
 
 def salvage(folder: Path, keys: Iterable[bytes]) -> Mapping[bytes, bytes | None]:
@@ -116,15 +89,17 @@ def salvage(folder: Path, keys: Iterable[bytes]) -> Mapping[bytes, bytes | None]
 
 
 def _steadily(folder: Path, look: Callable[[], _T]) -> _T:
-    until = time.monotonic() + _PATIENCE
-    while True:
+    """Look until nothing changed meanwhile. What never stands still is not known, which is not damage."""
+    for _ in range(_LOOKS):
         before = _stamp(folder)
         try:
             return look()
         except Damage:
-            if time.monotonic() > until or _stamp(folder) == before:
+            if _stamp(folder) == before:
                 raise
+        # A busy machine may keep us waiting here for long, so it is the looks that are counted and not the time.
         time.sleep(0.003)
+    raise Unreadable(f"{spelled(folder.name)} kept changing while it was looked at")
 
 
 def _stamp(folder: Path) -> tuple[object, ...]:
@@ -185,7 +160,8 @@ def _inspect(folder: Path, comparator: bytes, deep: bool, vouched: Vouched, grow
     _lock_is_a_file(folder)
     if version.now.comparator != comparator:
         rule = spelled(version.now.comparator.decode("latin-1"))
-        raise Damage(f"the database is sorted by another rule ({rule})")
+        # The manifest bears checksums, so nothing but another program wrote this.
+        raise Unknown(f"the database is sorted by another rule ({rule})")
     latent: Damage | None = None
     for path, one in version.tables:
         with opened(path) as file:
@@ -266,6 +242,29 @@ def _read(folder: Path, keys: tuple[bytes, ...]) -> Mapping[bytes, bytes | None]
             with opened(path) as file:
                 _from_table(file, one.size, newest)
     return {key: value for key, (_, value) in newest.items()}
+
+
+def _keys(folder: Path, prefix: bytes, most: int) -> frozenset[bytes]:
+    version = _version(folder)
+    newest: dict[bytes, tuple[int, bool]] = {}
+
+    def note(key: bytes, sequence: int, there: bool) -> None:
+        if key.startswith(prefix) and sequence >= newest.get(key, (-1, False))[0]:
+            newest[key] = (sequence, there)
+
+    for path in version.logs:
+        with opened(path) as file:
+            for record in log.records(file):
+                for key, sequence, value in log.entries(record):
+                    note(key, sequence, value is not None)
+    for path, one in version.tables:
+        if one.smallest[: len(prefix)] <= prefix <= one.largest[: len(prefix)]:
+            with opened(path) as file:
+                for key, sequence, there in table.keys(file, one.size, prefix):
+                    note(key, sequence, there)
+        if len(newest) > 100 * most:
+            break
+    return frozenset(sorted(key for key, (_, there) in newest.items() if there)[:most])
 
 
 def _from_log(file: Opened, newest: dict[bytes, tuple[int, bytes | None]], *, strict: bool) -> None:

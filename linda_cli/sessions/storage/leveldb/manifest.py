@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from linda_cli.sessions.leveldb.damage import Damage, spelled
-from linda_cli.sessions.leveldb.encoding import slice_at, varint
-from linda_cli.sessions.leveldb.files import opened, read_small
-from linda_cli.sessions.leveldb.log import Progress, records
+from linda_cli.sessions.storage.damage import Damage, Unknown, spelled
+from linda_cli.sessions.storage.files import opened, read_small
+from linda_cli.sessions.storage.leveldb.encoding import slice_at, varint
+from linda_cli.sessions.storage.leveldb.log import Progress, records
 
 _COMPARATOR, _LOG, _NEXT, _LAST_SEQUENCE, _POINTER, _DELETED, _ADDED, _PREVIOUS_LOG = 1, 2, 3, 4, 5, 6, 7, 9
 _LEVELS = 7
@@ -96,7 +96,7 @@ def read(folder: Path, name: str) -> Manifest:
                     if len(live) > _MOST_TABLES:
                         raise Damage(f"{spelled(name)} names too many tables to be true")
                 else:
-                    raise Damage(f"{spelled(name)} holds an unknown change")
+                    raise Unknown(f"{spelled(name)} holds an unknown change")
     if comparator is None or not {_LOG, _NEXT, _LAST_SEQUENCE} <= known.keys():
         raise Damage(f"{spelled(name)} is incomplete")
     tables = tuple(live[key] for key in sorted(live))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import google_crc32c
 
-from linda_cli.sessions.leveldb.damage import Damage
+from linda_cli.sessions.storage.damage import Damage
 
 _MASK = 0xA282EAD8
 

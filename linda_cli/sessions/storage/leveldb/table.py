@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from linda_cli.sessions.leveldb.damage import Damage
-from linda_cli.sessions.leveldb.encoding import checksum, varint
-from linda_cli.sessions.leveldb.files import Opened
+from linda_cli.sessions.storage.damage import Damage, Unknown
+from linda_cli.sessions.storage.files import Opened
+from linda_cli.sessions.storage.leveldb.encoding import checksum, varint
 
 _FOOTER = 48
 _MAGIC = (0xDB4775248B80FB57).to_bytes(8, "little")
@@ -67,7 +67,7 @@ def block(file: Opened, handle: Handle) -> bytes:
     if kind == _PLAIN:
         return data
     if kind != _SNAPPY:
-        raise Damage(f"{file.name}: a block is packed in an unknown way")
+        raise Unknown(f"{file.name}: a block is packed in an unknown way")
     # what it unpacks to is said in front; three bytes can become at most 64, so a lie about the size shows early
     try:
         said, _ = varint(data, 0)
@@ -135,6 +135,19 @@ def lookup(file: Opened, size: int, key: bytes) -> tuple[int, bytes | None] | No
         if separator > key:
             return None
     return None
+
+
+def keys(file: Opened, size: int, prefix: bytes) -> Iterator[tuple[bytes, int, bool]]:
+    """Every user key with this prefix: the key, its sequence number, and whether it was written (not deleted)."""
+    for last, handle in blocks(file, footer(file, size).directory):
+        if last[: len(prefix)] < prefix:
+            continue
+        for internal, _ in pairs(block(file, handle)):
+            if internal.startswith(prefix):
+                tag = int.from_bytes(internal[-_TAG:], "little")
+                yield internal[:-_TAG], tag >> 8, bool(tag & 0xFF)
+        if last[: len(prefix)] > prefix:
+            return
 
 
 def check_index(file: Opened, size: int) -> None:

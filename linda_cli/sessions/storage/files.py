@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from linda_cli.sessions.leveldb.damage import Damage, spelled
+from linda_cli.sessions.storage.damage import Damage, refused, spelled
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _MOST_NAMES = 100_000
@@ -44,7 +44,7 @@ class Opened(NamedTuple):
                     break
                 found += more
         except (OSError, OverflowError) as error:
-            raise Damage(f"{self.name} cannot be read ({_reason(error)})") from None
+            raise refused(f"{self.name} cannot be read ({_reason(error)})", error) from None
         return found
 
 
@@ -56,7 +56,7 @@ def opened(path: Path) -> Iterator[Opened]:
     except FileNotFoundError:
         raise Gone(f"{spelled(path.name)} is missing") from None
     except (OSError, ValueError) as error:
-        raise Damage(f"{spelled(path.name)} cannot be opened ({_reason(error)})") from None
+        raise refused(f"{spelled(path.name)} cannot be opened ({_reason(error)})", error) from None
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
@@ -91,7 +91,7 @@ def names(folder: Path) -> frozenset[str]:
     except FileNotFoundError:
         raise Gone(f"{spelled(folder.name)} is missing") from None
     except (OSError, ValueError) as error:
-        raise Damage(f"{spelled(folder.name)} cannot be listed ({_reason(error)})") from None
+        raise refused(f"{spelled(folder.name)} cannot be listed ({_reason(error)})", error) from None
     return frozenset(entries)
 
 
