@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -108,8 +109,8 @@ class Server:
         assert self.process.stdout is not None
         self.process.stdout.read()
 
-    def ask(self, method: str, path: str, body: object = None) -> None:
-        """A request that must do well."""
+    def ask(self, method: str, path: str, body: object = None) -> Any:
+        """The answer of a request that must do well."""
         line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         headers = {"Content-Type": "application/json"} if body is not None else {}
         line.request(method, path, json.dumps(body) if body is not None else None, headers)
@@ -117,6 +118,7 @@ class Server:
         told = answered.read()
         line.close()
         assert answered.status < 300, told
+        return json.loads(told) if told else None
 
     def p99(self, asked: int = 2000) -> float:
         """The 99th percentile of ``session-status``, in milliseconds, on one connection that is kept."""
@@ -160,6 +162,9 @@ def rows(peers: Path | None) -> list[Row]:
         made = [*_restoring(serving)]
         if peers is not None:
             made += _clients_rows(serving, peers)
+        from benchmarks import serving_load
+
+        made += [_said(row) for row in serving_load.rows(serving)]
         return made
     finally:
         serving.sandbox.stop()

@@ -35,7 +35,7 @@ from linda_cli.sessions import checks, manifest
 from linda_cli.sessions.clock import iso, ms_of, now_ms
 from linda_cli.sessions.durable import make_folder
 from linda_cli.sessions.login import read_login
-from linda_cli.sessions.ownership import set_owner
+from linda_cli.sessions.ownership import owner_fields
 from linda_cli.sessions.refusals import unknown_format
 from linda_cli.sessions.state_keeper import StateKeeper
 from linda_cli.sessions.storage.formats import formats_of
@@ -213,13 +213,8 @@ class Actions:
             return
         if fields.get("lastState") == "authenticated":
             # From the scan on the login is somebody's, also where a kill comes before ready.
-            fields.update(self._owned(self._store.state.entry(number)))
+            fields.update(owner_fields(self._store.state.entry(number), self._options.owner))
         self.state.save(number, **fields)
-
-    def _owned(self, entry: dict[str, Any]) -> dict[str, Any]:
-        """The fields that say whose a login is which is linked in this run."""
-        set_owner(entry, self._options.owner)
-        return {name: entry[name] for name in ("owner", "ownedSince") if name in entry}
 
     def _before_telling(self, event: str, facts: Mapping[str, Any]) -> None:
         if event == "disconnected":
@@ -252,8 +247,7 @@ class Actions:
         if login is not None:
             fields.update(login=login, noise=noise)
         if not restored:
-            fields.update(authMethod=source, linkedAt=moment)
-            fields.update(self._owned(entry))
+            fields.update(authMethod=source, linkedAt=moment, **owner_fields(entry, self._options.owner))
         elif first:
             count += 1
             fields.update(restoreCount=count, lastRestored=moment)

@@ -39,6 +39,8 @@ def create_app(services: Services, namespace: AccountNamespace) -> App:
         description="Keeps WhatsApp Web logins alive: many accounts, restored by themselves.",
         docs_url=None,
         redoc_url=None,
+        # What a generated client calls its functions.
+        generate_unique_id_function=lambda route: route.name,
         openapi_tags=[
             {"name": one} for one in ("accounts", "linking", "sessions", "backups", "webhooks", "tokens", "server")
         ],

@@ -28,6 +28,7 @@ MakeRun = Callable[[str, OnEvent, str | None], Run]
 FINAL = (
     errors.LoggedOut, errors.ProfileDamaged, errors.BackupUnusable, errors.NotLinkedInTime, errors.PasskeyRequired,
     errors.OtherAccount, errors.Misused, errors.NotFound, errors.BrowserTooOld, errors.TooManyTries,
+    errors.UnknownFormat, errors.StoreUnreadable,
 )  # fmt: skip
 """What trying again does not mend: a person must do something first."""
 

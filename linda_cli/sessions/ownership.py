@@ -36,6 +36,13 @@ def recorded_owner(record: Mapping[str, Any]) -> str:
     return owner if isinstance(owner, str) and owner else LOCAL
 
 
+def owner_fields(entry: Mapping[str, Any], owner: str | None) -> dict[str, str]:
+    """What :func:`set_owner` would set."""
+    after = dict(entry)
+    set_owner(after, owner)
+    return {name: after[name] for name in ("owner", "ownedSince") if after.get(name)}
+
+
 def set_owner(entry: dict[str, Any], owner: str | None) -> None:
     """Record the owner. ``ownedSince`` moves where it is another one: what happened before is not the new owner's."""
     if recorded_owner(entry) != (owner or LOCAL):

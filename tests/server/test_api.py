@@ -154,10 +154,9 @@ def test_a_generated_client_can_start_and_tell_failures_apart(server: Served, to
     script = f"""
 import json, sys
 from made import AuthenticatedClient
-from made.api.accounts import start_account, add_account
+from made.api.accounts import start_account
 from made.api.sessions import session_status
 from made.api.backups import restore
-from made.api.linking import pairing_code
 from made import models
 client = AuthenticatedClient({server.url.rstrip("/")!r}, {server.token!r})
 started = start_account.sync_detailed({NUMBER!r}, client=client, body=models.Start(link_with=None))
@@ -167,7 +166,7 @@ print(json.dumps([
     [started.status_code, type(started.parsed).__name__, started.parsed.operation != ""],
     [status.status_code, type(status.parsed).__name__, status.parsed.client_id],
     [missing.status_code, type(missing.parsed).__name__, missing.parsed.name],
-    [(r := restore.sync_detailed({NUMBER!r}, client=client)).status_code, type(r.parsed).__name__],
+    [(r := restore.sync_detailed({NUMBER!r}, client=client, body=models.Restore())).status_code, type(r.parsed).__name__],
 ]))
 """
     done = subprocess.run(

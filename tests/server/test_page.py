@@ -200,7 +200,7 @@ def test_an_account_is_added_linked_backed_up_restored_and_removed_on_the_page(
         page.until("#account-words", "Not linked yet.")
         page.click("[data-do=link]")
         page.until("#qr img[src]")
-        page.until("#account-state", "Waiting for the phone")
+        page.until("#account-state", "Waiting for phone")
         seen = page.code(tmp_path)
         assert seen == server.ask("GET", f"accounts/{NUMBER}/qr").body.decode()
         # WhatsApp changes the code: so does the page, by itself.

@@ -65,7 +65,7 @@ class TestSessionPersistence:
             assert server.stop() == 0
             assert user.wait_for("stopped")["session"] == NUMBER
         assert world.browsers() == []
-        with Served(world, "--restore-after", "1") as again:
+        with Served(world, "--restore-after", "4") as again:
             early = again.ask("GET", "health")
             assert (early.status, early.json["status"]) == (503, "starting")
             watcher = client(again)

@@ -9,7 +9,7 @@ export const GROUPS = [
   ["unlinked", "Not linked"],
 ];
 const WORD = {
-  problem: "Problem", waiting: "Waiting for the phone", connecting: "Connecting", ready: "Connected",
+  problem: "Problem", waiting: "Waiting for phone", connecting: "Connecting", ready: "Connected",
   stopped: "Stopped", unlinked: "Not linked",
 };
 const clock = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit" });
