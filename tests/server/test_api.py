@@ -166,7 +166,8 @@ print(json.dumps([
     [started.status_code, type(started.parsed).__name__, started.parsed.operation != ""],
     [status.status_code, type(status.parsed).__name__, status.parsed.client_id],
     [missing.status_code, type(missing.parsed).__name__, missing.parsed.name],
-    [(r := restore.sync_detailed({NUMBER!r}, client=client, body=models.Restore())).status_code, type(r.parsed).__name__],
+    [(r := restore.sync_detailed({NUMBER!r}, client=client, body=models.Restore())).status_code,
+     type(r.parsed).__name__],
 ]))
 """
     done = subprocess.run(
