@@ -89,6 +89,10 @@ def _ended(know: Knowledge, now: float) -> tuple[Action, ...]:
 def _ready(know: Knowledge, now: float) -> tuple[Action, ...]:
     reading, said = know.page.reading, know.said
     assert reading is not None
+    stranger = reading.keys and reading.connected and reading.number not in (None, know.number)
+    if stranger and know.noise is not None and not proofs.NUMBER_CHANGED.holds(know, now):
+        # Another account, or keys that are shown for a moment only: told apart before anything is said of it.
+        return (do.Wait(_next(know, now)),)
     if know.outage is not None and know.outage.told:
         return (reconnected(know, know.outage.via, now),)
     if proofs.NUMBER_CHANGED.holds(know, now) and said.number_changed != reading.number:

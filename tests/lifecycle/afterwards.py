@@ -64,6 +64,9 @@ def a_healthy_world_is_ready_again(before: Simulation) -> str | None:
     heal(sim)
     if sim.over:
         return None
+    login = sim.world.profile.login if sim.world.profile is not None else None
+    if login is not None and login not in sim.world.linked:
+        return None
     if sim.know.phase is not Phase.LINK and not _something_works(sim):
         return None
     if sim.know.phase is Phase.LINK:

@@ -50,7 +50,7 @@ def test_what_is_left_alone_comes_to_rest(scene: scenes.Scene) -> None:
 def test_the_invariants_hold_three_moves_from_every_scene() -> None:
     counts = walk(scenes.SCENES, depth=3, states=12_000, visit=Sometimes(SOMETIMES))
     assert counts.states >= 5_000, counts.line()
-    assert set(counts.phases) == {one.value for one in Phase}
+    assert set(counts.phases) == {one.value for one in Phase if one is not Phase.OVER}
 
 
 @pytest.mark.parametrize("scene", scenes.SCENES, ids=lambda one: one.__name__)
