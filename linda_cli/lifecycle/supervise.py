@@ -161,7 +161,7 @@ def _away(know: Knowledge, now: float) -> tuple[Action, ...]:
     if helped:
         return helped
     if know.up and makes_progress(know, now) and not outage.told:
-        return _measured(know, now) or (do.Wait(_next(know, now)),)
+        return _measured(know, now) or network_asked(know, now) or (do.Wait(_next(know, now)),)
     if know.up and not outage.told:
         sure = know.status in (PageStatus.GONE, PageStatus.CLIENT_FATAL)
         if sure or now - away_since(know, outage.since) >= pace.blip:
