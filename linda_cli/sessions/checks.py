@@ -15,12 +15,12 @@ from typing import Literal
 
 from linda_cli.sessions import login as logins
 from linda_cli.sessions.login import Keys, Login
-from linda_cli.sessions.repairs import Repair
 from linda_cli.sessions.storage import indexed_db, local_storage, ownership
 from linda_cli.sessions.storage.damage import Damage, spelled
 from linda_cli.sessions.storage.files import Gone, read_small
 from linda_cli.sessions.storage.formats import formats_of
 from linda_cli.sessions.storage.inspection import GrownTo, Inspection, Vouched, failed, never, unknown
+from linda_cli.sessions.storage.repair import Repair
 from linda_cli.storage_format import NO_STORES, SQLITE_SINCE, StorageFormat, StorageFormats
 
 DATABASES = Path("Default", "IndexedDB")

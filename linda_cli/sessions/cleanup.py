@@ -21,7 +21,7 @@ from linda_cli.sessions.retention import Policy
 from linda_cli.sessions.values import Backup
 
 if TYPE_CHECKING:
-    from linda_cli.sessions.store import Store
+    from linda_cli.sessions.saving import Saving
 
 # What each leftover was, for the reason that is printed.
 _LEFTOVER = {
@@ -40,7 +40,7 @@ _LINKING_AGE_MS = 3_600_000
 class Cleanup:
     """One cleanup over a whole home."""
 
-    store: Store
+    store: Saving
     policy: Policy
     dry_run: bool
     each: Callable[[int, int], None]

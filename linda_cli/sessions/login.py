@@ -16,6 +16,7 @@ from typing import NamedTuple
 from linda_cli.sessions.storage import local_storage
 from linda_cli.sessions.storage.damage import Damage
 from linda_cli.sessions.storage.paths import LOCAL_LEVELDB
+from linda_cli.sessions.storage.stored import Stored
 from linda_cli.whatsapp.page import NOISE_KEY, SANDBOX_KEY, WID_KEY
 
 LOCAL_STORAGE = Path(LOCAL_LEVELDB)
@@ -88,7 +89,7 @@ def salvage_keys(profile: Path) -> Keys:
     return _keys(local_storage.salvage(profile))
 
 
-def _keys(found: local_storage.Stored) -> Keys:
+def _keys(found: Stored) -> Keys:
     wid, noise = found.texts.get(WID_KEY), found.texts.get(NOISE_KEY)
     login = _login(wid, noise, SANDBOX_KEY in found.texts) if wid and noise else None
     others = found.others and not (wid and noise)

@@ -8,29 +8,11 @@ from __future__ import annotations
 import os
 import stat
 import time
-from dataclasses import dataclass
-from pathlib import Path, PurePath
-from typing import Literal
+from pathlib import Path
 
 from linda_cli.sessions.durable import sync_folder, unfinished, write_whole
 from linda_cli.sessions.login_files import DATABASE, LOCAL_STORAGE
-
-
-@dataclass(frozen=True, slots=True)
-class Repair:
-    """One thing to do to one file of the profile."""
-
-    act: Literal["write", "cut", "set aside"]
-    path: PurePath
-    """Relative to the profile."""
-    what: str
-    """In words, for the one line that tells of it."""
-    content: bytes = b""
-    """What to write."""
-    size: int = 0
-    """What to cut to."""
-    was: int = 0
-    """The size that was looked at; another one means that somebody else was here."""
+from linda_cli.sessions.storage.repair import Repair
 
 
 def carry_out(profile: Path, repair: Repair) -> bool:

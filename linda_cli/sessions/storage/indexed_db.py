@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path, PurePath
 
-from linda_cli.sessions.repairs import Repair
 from linda_cli.sessions.storage.damage import Damage, Unknown
 from linda_cli.sessions.storage.formats import filled, holds_data, indexed_db_format, unknown_indexed_db
 from linda_cli.sessions.storage.inspection import GrownTo, Inspection, Vouched, failed, never, unknown
 from linda_cli.sessions.storage.leveldb import database as leveldb
 from linda_cli.sessions.storage.paths import IDB_LEVELDB, IDB_SQLITE
+from linda_cli.sessions.storage.repair import Repair
 from linda_cli.storage_format import StorageFormat
 
 _MOST_NAMES = 10_000

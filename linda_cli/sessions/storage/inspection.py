@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from linda_cli.sessions.repairs import Repair
 from linda_cli.sessions.storage.damage import Damage, Unknown, Unreadable
+from linda_cli.sessions.storage.repair import Repair
 
 Vouched = Callable[[Path, os.stat_result], bool]
 """Says of a file's path and stat that its content was verified before and it has not changed since."""

@@ -4,31 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from linda_cli.sessions.storage.damage import Damage, Unknown
 from linda_cli.sessions.storage.formats import local_storage_format, sqlite_local_storage, unknown_local_storage
 from linda_cli.sessions.storage.inspection import GrownTo, Inspection, Vouched, failed, never, unknown
 from linda_cli.sessions.storage.leveldb import database as leveldb
 from linda_cli.sessions.storage.paths import LOCAL_LEVELDB, LOCAL_SQLITE
+from linda_cli.sessions.storage.stored import WANTED, Stored
 from linda_cli.storage_format import StorageFormat
-from linda_cli.whatsapp.page import NOISE_KEY, ORIGIN, SANDBOX_KEY, WID_KEY
+from linda_cli.whatsapp.page import ORIGIN
 
-WANTED = (WID_KEY, NOISE_KEY, SANDBOX_KEY)
-# A key's value is some hundred bytes; a number that does not read in this much is none.
-MOST_VALUE = 1 << 20
 _PREFIX = b"_" + ORIGIN.encode() + b"\0"
 _META = b"META:" + ORIGIN.encode()
-
-
-class Stored(NamedTuple):
-    """What the origin has stored: the text of the keys that are asked for, and whether there are others."""
-
-    texts: Mapping[str, str]
-    others: bool
-    """The origin has entries under other keys."""
-    anything: bool
-    """It has, or had, anything at all."""
 
 
 def inspect(

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePath
 from typing import NamedTuple, TypeVar
 
-from linda_cli.sessions.repairs import Repair
 from linda_cli.sessions.storage.damage import Damage, Unknown, Unreadable, spelled
 from linda_cli.sessions.storage.files import Gone, Opened, names, opened
 from linda_cli.sessions.storage.inspection import GrownTo, Inspection, Vouched, failed, never, unknown
 from linda_cli.sessions.storage.leveldb import log, manifest, table
+from linda_cli.sessions.storage.repair import Repair
 
 _NUMBERED = re.compile(r"(\d{1,20})\.(log|ldb|sst)", re.ASCII)
 _LOOKS = 600

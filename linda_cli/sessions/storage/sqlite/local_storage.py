@@ -9,10 +9,10 @@ from pathlib import Path
 from linda_cli.sessions.storage.damage import Damage, Unknown, spelled
 from linda_cli.sessions.storage.files import Gone, opened
 from linda_cli.sessions.storage.inspection import Inspection, Vouched, failed
-from linda_cli.sessions.storage.local_storage import MOST_VALUE, WANTED, Stored
 from linda_cli.sessions.storage.sqlite.database import opened_copy
 from linda_cli.sessions.storage.sqlite.files import WAL
 from linda_cli.sessions.storage.sqlite.trust import is_vouched
+from linda_cli.sessions.storage.stored import MOST_VALUE, WANTED, Stored
 from linda_cli.whatsapp.page import URL
 
 TABLES = ("maps", "map_entries")
