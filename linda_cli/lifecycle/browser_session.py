@@ -39,7 +39,7 @@ Tell = Callable[["BrowserSession", PageEvent], None]
 _PROBE = ORIGIN + "/robots.txt"
 """Small, and answered by any server of the origin: that there is an answer is all that counts."""
 
-_PROBE_TIMEOUT = 5.0
+_PROBE_TIMEOUT = 3.0
 
 _ENTRIES = """(() => {
   const found = {};
@@ -203,7 +203,7 @@ class BrowserSession:
                 options={"disableCache": True, "includeCredentials": False},
             )["resource"]
         except TimeoutError:
-            return False, "no answer from web.whatsapp.com within 5 s"
+            return False, f"no answer from web.whatsapp.com within {_PROBE_TIMEOUT:g} s"
         except (OSError, LookupError):
             return None, ""
         stream = answer.get("stream")

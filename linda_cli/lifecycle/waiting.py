@@ -12,7 +12,11 @@ KNOWING = 5.0
 """Seconds for which a screen must have been on show before it is named: each may be a moment of a start."""
 
 SILENCE = 5.0
-"""Seconds without a document of the page after which the network is asked for."""
+"""Seconds without a change of a page that loads after which the network is asked for."""
+
+NO_DOCUMENT = 2.0
+"""Seconds without any document of the page after which it is: the answer takes three at most, so that packets which
+are dropped in silence are told after five."""
 
 ASK_NETWORK_EVERY = 2.0
 PROGRESS = 60.0
@@ -86,7 +90,7 @@ def makes_progress(know: Knowledge, now: float) -> bool:
 
 def _no_document(know: Knowledge, now: float) -> bool:
     """Nothing of the page has come at all."""
-    return know.page.reading is None and now - know.page.document_at >= SILENCE
+    return know.page.reading is None and now - know.page.document_at >= NO_DOCUMENT
 
 
 def network_is_in_doubt(know: Knowledge, now: float) -> bool:
@@ -99,7 +103,7 @@ def network_is_in_doubt(know: Knowledge, now: float) -> bool:
     if know.network.up is False or know.status is PageStatus.UNREACHABLE or _no_document(know, now):
         return True
     if know.status is PageStatus.NOTHING:
-        return now - know.page.document_at >= SILENCE
+        return now - know.page.document_at >= NO_DOCUMENT
     if know.status is PageStatus.OFFLINE:
         return now - know.page.status_since >= 1.0
     return know.status in (PageStatus.LOADING, PageStatus.SYNCING) and now - know.page.progress_at >= SILENCE
