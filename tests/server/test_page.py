@@ -264,6 +264,7 @@ def test_every_action_works_by_tab_and_enter_on_a_small_phone_and_the_focus_stay
         page.press(Keys.ENTER)
         page.until("#account-state", "Connect", timeout=60)
         page.until("#activity li", "stopped by you")
+        server.wait_for("saved", count=3)
         page.until("#account-words", "Connected, without", timeout=60)
         page.until_focused("Restart")
         page.use("Back up now")
