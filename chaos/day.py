@@ -129,6 +129,7 @@ class Day:
         assert self.process.stdout is not None
         os.set_blocking(self.process.stdout.fileno(), False)
         self._rest = ""
+        self._other_tab: str | None = None
 
     # -- hearing
 
@@ -177,14 +178,15 @@ class Day:
             "dialog": self._dialog,
             "language": lambda: self.phone.language(self.random.choice(LANGUAGES)),
             "page reloaded itself": lambda: self.phone.reload_page(NUMBER, boot=self.random.uniform(0, 3)),
-            "code shown first": lambda: self.phone.reload_page(NUMBER, code=self.random.uniform(0.2, 1)),
+            "code shown first": self._code_first,
             "keys renamed": self._keys,
             "screen": self._screen,
             "silent network": self._silence,
             "sync": self._sync,
+            "storage unreadable": self._unreadable,
         }
         # A storage failure climbs a generation, so it must leave some: it comes seldom.
-        weights = [5, 4, 2, 3, 3, 2, 0.5, 2, 1, 2, 1, 1, 2, 1, 1]
+        weights = [5, 4, 2, 3, 3, 2, 0.5, 2, 1, 2, 1, 1, 2, 1, 1, 2]
         name = self.random.choices(list(kinds), weights)[0]
         self.record.kinds[name] = self.record.kinds.get(name, 0) + 1
         self.record.faults += 1
@@ -234,15 +236,27 @@ class Day:
         self.phone.break_storage(NUMBER)
 
     def _window(self) -> None:
-        """A second tab of the same browser, as a person opens it; the session's own tab is to take the login back."""
+        """Another tab of the origin in the same browser takes the lock; the tab of the time before goes first."""
         found = find(self.profile)
         if found is None:
             return
         with contextlib.suppress(OSError, TimeoutError):
             devtools = DevTools(found.port.socket_url)
-            devtools.call("Target.createTarget", url=URL)
+            if self._other_tab is not None:
+                with contextlib.suppress(OSError):
+                    devtools.call("Target.closeTarget", targetId=self._other_tab)
+            self._other_tab = str(devtools.call("Target.createTarget", url=URL)["targetId"])
             devtools.close()
         time.sleep(2)
+
+    def _code_first(self) -> None:
+        self.phone.reload_page(NUMBER, code=self.random.uniform(0.2, 2.5), hide_keys=self.random.random() < 0.5)
+
+    def _unreadable(self) -> None:
+        self.phone.break_page("local-storage")
+        time.sleep(self.random.uniform(0.5, 3.0))
+        self.phone.break_page()
+        self.phone.reload_page(number=NUMBER)
 
     def _dialog(self) -> None:
         self.phone.dialog(self.random.choice(DIALOGS), NUMBER)

@@ -88,9 +88,13 @@ def ask_version(binary: Path) -> str:
 
     try:
         told = subprocess.run(
-            [binary, "--version"], capture_output=True, timeout=20, check=False, stdin=subprocess.DEVNULL,
+            [binary, "--version"],
+            capture_output=True,
+            timeout=20,
+            check=False,
+            stdin=subprocess.DEVNULL,
             env=scrubbed_environment(),
-        )  # fmt: skip
+        )
     except subprocess.TimeoutExpired:
         raise BrowserSilent(f"{binary} does not answer to --version", f"{binary} --version") from None
     except OSError as problem:

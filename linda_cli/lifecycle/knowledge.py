@@ -936,14 +936,17 @@ class Knowledge:
         )
 
     def _reconnected(self, at: float) -> Knowledge:
+        reading = self.page.reading
+        # What tells another account apart is not learnt from one.
+        same = reading is None or reading.number in (None, self.number)
         return replace(
             self,
             phase=Phase.SUPERVISE,
             outage=None,
             stable_since=at,
             restoration=Restoration(),
-            login=self.page.login or self.login,
-            noise=self.page.noise or self.noise,
+            login=(self.page.login if same else None) or self.login,
+            noise=(self.page.noise if same else None) or self.noise,
             said=replace(self.said, waiting=None, conflict=None, auth_failure=False, documents=self.page.documents),
         )
 

@@ -264,6 +264,11 @@ def _forgotten(know: Knowledge, _: float) -> bool:
     return facts is not None and facts.verdict in ("cleared", "logged_out")
 
 
+def _rejected_before(know: Knowledge, _: float) -> bool:
+    facts = know.disk
+    return facts is not None and facts.verdict == "rejected"
+
+
 def _no_browser(know: Knowledge, _: float) -> bool:
     return know.browser is Browser.NONE and not know.busy
 
@@ -274,6 +279,7 @@ REPLACE_PROFILE: tuple[Proof, ...] = (
     Proof("no login is in it", (NO_BROWSER, Clause("nothing of a login is on the disk", _no_login_on_disk))),
     Proof("damaged", (NO_BROWSER, Clause("the same damage was read twice", _damage_twice))),
     Proof("forgotten", (NO_BROWSER, Clause("cleared by a person, or proven to be unlinked", _forgotten))),
+    Proof("rejected before", (NO_BROWSER, Clause("an earlier run recorded a rejection of it", _rejected_before))),
     Proof("a failed step", (NO_BROWSER, Clause("a browser has shown why", _replaceable))),
 )
 

@@ -133,8 +133,6 @@ def _next_backup(know: Knowledge, now: float) -> tuple[Action, ...]:
         if restoration.found is None:
             return (do.FindBackup(tried=restoration.tried),)
         proof = proofs.may_replace(know, now)
-        if proof is None and facts.verdict == "rejected":
-            proof = "rejected before"
         if proof is None:
             return _not_proven(know, now)
         return _put(know, restoration.found.name, proof)
@@ -239,6 +237,12 @@ def _after_logout(know: Knowledge, now: float) -> tuple[Action, ...]:
     if not restoration.logout_told:
         return (do.Tell("logged_out", {"reason": logout.reason}),)
     if not restoration.quarantined and restoration.quarantine_tries < 3:
+        if know.disk is None and restoration.error is None:
+            return (do.Inspect(),)
+        facts = know.disk
+        if facts is not None and facts.can_restore and facts.login not in (None, logout.login):
+            # Somebody scanned the code while this browser was closing: what lies there is another login.
+            return (do.BeginRestoration("another login was linked meanwhile"),)
         return (do.Quarantine(f"logged out: {logout.reason}", "the device was unlinked"),)
     if not restoration.exhausted and restoration.error is None:
         if restoration.found is None:

@@ -89,6 +89,10 @@ def _ended(know: Knowledge, now: float) -> tuple[Action, ...]:
 def _ready(know: Knowledge, now: float) -> tuple[Action, ...]:
     reading, said = know.page.reading, know.said
     assert reading is not None
+    stranger = reading.keys and reading.connected and reading.number not in (None, know.number)
+    if stranger and know.noise is not None and not proofs.NUMBER_CHANGED.holds(know, now):
+        # Another account, or keys that are shown for a moment only: told apart before anything is said of it.
+        return (do.Wait(_next(know, now)),)
     if know.outage is not None and know.outage.told:
         return (reconnected(know, know.outage.via, now),)
     if proofs.NUMBER_CHANGED.holds(know, now) and said.number_changed != reading.number:
@@ -157,7 +161,7 @@ def _away(know: Knowledge, now: float) -> tuple[Action, ...]:
     if helped:
         return helped
     if know.up and makes_progress(know, now) and not outage.told:
-        return _measured(know, now) or (do.Wait(_next(know, now)),)
+        return _measured(know, now) or network_asked(know, now) or (do.Wait(_next(know, now)),)
     if know.up and not outage.told:
         sure = know.status in (PageStatus.GONE, PageStatus.CLIENT_FATAL)
         if sure or now - away_since(know, outage.since) >= pace.blip:

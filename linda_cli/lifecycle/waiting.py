@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from linda_cli.lifecycle.evidence import BOOTING
-from linda_cli.lifecycle.knowledge import Knowledge
+from linda_cli.lifecycle.knowledge import Knowledge, Phase
 from linda_cli.whatsapp.status import PageStatus
 
 KNOWING = 5.0
@@ -47,6 +47,8 @@ def waiting_for(know: Knowledge, now: float) -> Waiting | None:
         return Waiting("page", f"the page cannot be observed: {reading.reason}")
     if now - know.page.status_since < KNOWING:
         return None
+    if reading.code_on_show and reading.keys_gone and know.page.was_ready and know.phase is Phase.SUPERVISE:
+        return Waiting("account", "WhatsApp Web asks for a new linking; that the device was unlinked is not proven")
     if status is PageStatus.LOCKED:
         return Waiting("unlock", "WhatsApp Web is locked with a password")
     if status is PageStatus.MESSAGE:
@@ -77,6 +79,8 @@ def logging_out(know: Knowledge, now: float) -> bool:
 
 def makes_progress(know: Knowledge, now: float) -> bool:
     """The page starts or syncs, and something of it has changed lately: no outage, and nothing to be helped."""
+    if know.network.up is False:
+        return False
     return know.up and know.status in BOOTING and now - know.page.progress_at < PROGRESS and not _no_document(know, now)
 
 
@@ -98,7 +102,7 @@ def network_is_in_doubt(know: Knowledge, now: float) -> bool:
         return now - know.page.document_at >= SILENCE
     if know.status is PageStatus.OFFLINE:
         return now - know.page.status_since >= 1.0
-    return know.status is PageStatus.LOADING and now - know.page.progress_at >= SILENCE
+    return know.status in (PageStatus.LOADING, PageStatus.SYNCING) and now - know.page.progress_at >= SILENCE
 
 
 def next_question(know: Knowledge, now: float) -> float:

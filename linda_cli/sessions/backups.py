@@ -66,11 +66,11 @@ class Origin:
     verified: bool = False
     browser: str | None = None
     browser_version: str | None = None
-    owner: str | None = None
     keys_unknown: bool = False
     """It is a login although its keys are not found under their known names."""
     sandbox: bool = False
     """For such a login: whether it is the stand-in's; any other says so itself."""
+    owner: str | None = None
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -294,8 +294,8 @@ def _finish(
         verified=origin.verified,
         files=entries,
         sandbox=login.sandbox if login is not None else origin.sandbox,
-        extra={"leftOut": list(left_out)},
         owner=origin.owner or LOCAL,
+        extra={"leftOut": list(left_out)},
     )
     write_manifest(work, manifest)
     stamped = Stamped(f"backup-{origin.number}-{ms}", "backup", origin.number, ms)

@@ -211,7 +211,7 @@ def _hidden(profile: Path, keys: Keys, storage: Inspection) -> tuple[Keys, Inspe
 def _are_unknown(profile: Path, keys: Keys, session: Inspection, storage: Inspection, once_ready: bool) -> bool:
     """Whether this is a login whose keys have other names than the ones that are known.
 
-    A page that only shows a code has entries, too, but no databases of any size; it has made its noise key already.
+    A page that only shows a code has entries, too, its own noise key among them, but no databases of any size.
     """
     if not (keys.others and session.ok and not session.hollow and (storage.ok or storage.repairs)):
         return False

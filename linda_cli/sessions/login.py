@@ -57,7 +57,7 @@ class Keys(NamedTuple):
     """The origin has stored anything at all."""
     login: Login | None
     others: bool = False
-    """Neither key is there, and the origin has entries under other keys."""
+    """Not both keys are there, and the origin has entries under other keys."""
 
 
 def read_login(profile: Path) -> Login | None:

@@ -19,7 +19,10 @@ from linda_cli.storage_format import StorageFormat, StorageFormats
 from tests.checks.mutations import IDB, LOCAL, Generations, make, run
 from tests.checks.stand import CHROMIUM, NUMBER, SQLITE_TRIAL, Stand, standing
 
-pytestmark = pytest.mark.skipif(shutil.which(CHROMIUM) is None, reason="no Chromium on this machine")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(shutil.which(CHROMIUM) is None, reason="no Chromium on this machine"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -17,13 +17,15 @@ LONG_WAYS = 0.2
 def main(seconds: float) -> int:
     """Every sequence of depth 4 in full as far as the time goes, then long ways. How many violations there were."""
     visit = Sometimes(19)
+    alone = walk(scenes.SCENES, alphabet=(moves.at, moves.half_a_minute), stop_at_first=False)
+    print(f"left alone: {alone.line()}")
     print(f"{len(moves.MOVES)} moves from {len(scenes.SCENES)} scenes")
     counts = walk(scenes.SCENES, depth=4, seconds=seconds * (1 - LONG_WAYS), visit=visit, stop_at_first=False)
     print(f"breadth first: {counts.line()}")
     print(f"  {visit.met // visit.share} of them followed to their end")
     print("  phases: " + ", ".join(f"{name} {count}" for name, count in counts.phases.most_common()))
     print("  actions: " + ", ".join(f"{name} {count}" for name, count in counts.actions.most_common()))
-    wrong = list(counts.violations)
+    wrong = [*alone.violations, *counts.violations]
     began, ways, steps, chance = time.monotonic(), 0, 0, random.Random(1)
     while time.monotonic() - began < seconds * LONG_WAYS:
         sim = chance.choice(scenes.SCENES)()

@@ -64,6 +64,9 @@ def a_healthy_world_is_ready_again(before: Simulation) -> str | None:
     heal(sim)
     if sim.over:
         return None
+    login = sim.world.profile.login if sim.world.profile is not None else None
+    if login is not None and login not in sim.world.linked:
+        return None
     if sim.know.phase is not Phase.LINK and not _something_works(sim):
         return None
     if sim.know.phase is Phase.LINK:
@@ -104,7 +107,9 @@ def _a_logout_is_told(before: Simulation, move: Callable[[Simulation], bool]) ->
     sim = before.clone()
     heal(sim)
     sim.rest(0.0)
-    if sim.over or not _is_ready(sim) or sim.world.lies.renamed or not moves.apply(sim, move):
+    if sim.over or not _is_ready(sim) or sim.world.lies.renamed or sim.world.gone_at is not None:
+        return None
+    if not moves.apply(sim, move):
         return None
     if move is not moves.unlinked and not _has_verified_backup(before):
         # Nothing could confirm what the page hints at: the login is not condemned, and the run goes on.

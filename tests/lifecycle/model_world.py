@@ -128,14 +128,21 @@ class World:
         return copy.copy(self)
 
     def key(self) -> tuple[object, ...]:
-        """Everything but what belongs to the clock."""
+        """Everything but what belongs to the clock. Of bytes only what is true of them: which they are is alike."""
+        profile = self.profile
         return (
             self.linked,
-            self.profile,
-            len(self.backups),
-            self.backups[:1],
-            len(self.quarantine),
-            self.rejected,
+            profile is not None
+            and (
+                replace(profile, bytes=""),
+                profile.bytes in self.rejected,
+                any(one.profile.bytes == profile.bytes for one in self.backups),
+            ),
+            tuple(
+                (replace(one.profile, bytes=""), one.verified, one.readable, self.may_be_found(one))
+                for one in self.backups[:3]
+            ),
+            min(len(self.quarantine), 2),
             self.revoked,
             self.process,
             self.hung,
@@ -317,6 +324,8 @@ class World:
             if isinstance(action, do.CloseBrowser):
                 # Ended by force at last, although the way there failed.
                 self.ended()
+            # A browser that does not start has died, too.
+            self.died_on_profile += isinstance(action, do.Launch)
             return (seen.Failed(action, self._error(action), at=now),)
         if isinstance(action, do.ProbeNetwork):
             if not self.process:

@@ -369,7 +369,8 @@ NEEDED: dict[str, Way] = {
     "REPLACE_PROFILE[0]: nothing of a login is on the disk": a_page_that_crashes_twice,
     "REPLACE_PROFILE[1]: the same damage was read twice": a_page_that_crashes_twice,
     "REPLACE_PROFILE[2]: cleared by a person, or proven to be unlinked": a_page_that_crashes_twice,
-    "REPLACE_PROFILE[3]: a browser has shown why": a_page_that_crashes_twice,
+    "REPLACE_PROFILE[3]: an earlier run recorded a rejection of it": a_page_that_crashes_twice,
+    "REPLACE_PROFILE[4]: a browser has shown why": a_page_that_crashes_twice,
     "OTHER_ACCOUNT: the page is ready, connected, and has both keys": other_keys_while_the_connection_cannot_be_read,
     "OTHER_LINKED: the page is ready, connected, and has both keys": other_keys_unread_connection_after_a_linking,
     "OTHER_ACCOUNT: they are of another number": linked_anew_under_the_same_number,
@@ -382,7 +383,7 @@ NEEDED: dict[str, Way] = {
 """A clause, and a sequence that lacks exactly it."""
 
 IMPLIED: dict[str, str] = {
-    **{f"REPLACE_PROFILE[{place}]: no browser is on it": "decide asks only where none is" for place in range(4)},
+    **{f"REPLACE_PROFILE[{place}]: no browser is on it": "decide asks only where none is" for place in range(5)},
     "SHOWN_EMPTY: no login was found on the disk": "VANISHED comes first where one was",
     "OTHER_LINKED: they are of another number": "decide asks only where they are",
     "NUMBER_CHANGED: the page is ready and has both keys": "decide asks only of a ready page",
@@ -424,7 +425,7 @@ _TRIED = _with(known.inspected(known.began(), known.GOOD), profile_tried=True, e
 @pytest.mark.parametrize("proof", REPLACE_PROFILE, ids=lambda one: one.name)
 @pytest.mark.parametrize("browser", [Browser.STARTING, Browser.UP, Browser.DEAD])
 def test_no_profile_gives_way_under_a_browser(proof: Proof, browser: Browser) -> None:
-    for facts in (known.GOOD, known.DAMAGED, known.MISSING, replace(known.GOOD, verdict="cleared")):
+    for facts in (known.GOOD, known.DAMAGED, known.MISSING, known.REJECTED, replace(known.GOOD, verdict="cleared")):
         assert not proof.holds(replace(_FAILED, disk=facts, browser=browser), 0.0)
         assert not proof.holds(replace(_FAILED, disk=facts, busy=(do.BackUp("interval"),)), 0.0)
 

@@ -137,6 +137,7 @@ def test_a_proof_holds_with_all_of_it_and_not_with_less(
             None,
         ),
         ("cleared", inspected(known.began(), replace(known.GOOD, verdict="cleared")), "forgotten"),
+        ("rejected by an earlier run", inspected(known.began(), known.REJECTED), "rejected before"),
         ("sound", inspected(known.began(), known.GOOD), None),
         ("not looked at", known.began(), None),
         (

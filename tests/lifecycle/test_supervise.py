@@ -142,6 +142,18 @@ ROWS: list[tuple[str, Knowledge, float, list[str]]] = [
     ("a start is no outage", shows(ready(), known.LOADING, 2.0), 14.0, ["MeasureLogin"]),
     ("a sync is none", shows(ready(), known.SYNCING, 2.0), 8.0, ["Wait"]),
     ("a sync that stands still for a minute is one", shows(ready(), known.SYNCING, 2.0), 62.0, ["Tell disconnected"]),
+    (
+        "a sync that stands still and is not connected: is it the network?",
+        shows(ready(), replace(known.SYNCING, socket="OPENING"), 2.0),
+        62.0,
+        ["Tell disconnected"],
+    ),
+    (
+        "it is asked for, long before that",
+        away(replace(known.SYNCING, socket="OPENING")),
+        15.0,
+        ["ProbeNetwork"],
+    ),
     ("vanishing keys are waited for", shows(ready(), known.VANISHING, 2.0), 6.0, ["Wait"]),
     (
         "the address of a logout ends the session",
@@ -205,6 +217,13 @@ ROWS: list[tuple[str, Knowledge, float, list[str]]] = [
     ),
     ("a locked page is waited for", away(known.LOCKED), 15.0, ["Tell waiting"]),
     ("a page that nobody knows is named", away(known.UNKNOWN), 15.0, ["Tell waiting"]),
+    (
+        "another account after an outage is not taken back",
+        shows(away(known.CODE), known.OTHER_READY, 20.0),
+        24.9,
+        ["Wait"],
+    ),
+    ("it is moved", shows(away(known.CODE), known.OTHER_READY, 20.0), 25.0, ["CloseBrowser", "Mismatch"]),
     ("another account is looked at twice", shows(ready(), known.OTHER_READY, 2.0), 6.9, ["Wait"]),
     ("and its profile is moved", shows(ready(), known.OTHER_READY, 2.0), 7.0, ["CloseBrowser", "Mismatch"]),
     ("a changed number is told", shows(ready(), known.MOVED_READY, 2.0), 2.0, ["Tell number_changed"]),

@@ -51,7 +51,7 @@ def with_one_fact_unread(facts: Facts) -> Iterator[tuple[str, Facts]]:
     """The same page with each fact unread in turn."""
     for name in ("wid", "noise", "socket", "mode", "databases"):
         if getattr(facts, name) is not None:
-            yield name, replace(facts, **{name: None})
+            yield name, replace(facts, **{name: None})  # type: ignore[arg-type]
     if facts.wid is not None and facts.noise is not None:
         yield "localStorage", replace(facts, wid=None, noise=None)
     if facts.socket is not None or facts.mode is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -50,9 +51,17 @@ def _fields(kind: Any) -> tuple[tuple[str, bool], ...]:
     )
 
 
+@lru_cache(maxsize=100_000)
+def _plain(word: str) -> str:
+    """Names without their counters: which bytes and which code they are of is alike."""
+    return word if word.isdigit() else re.sub(r"[\d.]+", "", word)
+
+
 def _key(value: Any, now: float) -> object:
-    if value is None or isinstance(value, (str, bool, Enum)):
+    if value is None or isinstance(value, (bool, Enum)):
         return value
+    if isinstance(value, str):
+        return _plain(value)
     if isinstance(value, int):
         return min(value, MOST)
     if isinstance(value, float):
