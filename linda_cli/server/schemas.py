@@ -9,7 +9,7 @@ from pydantic.alias_generators import to_camel
 
 from linda_cli.server.webhooks.events import EVENTS
 
-NUMBER_PATTERN = r"^\+?[1-9](?:[ -]?[0-9]){6,14}$"
+NUMBER_PATTERN = r"^\+?[1-9][0-9]{6,14}$"
 """How a number is best sent. More is accepted: other formatting is dropped, digits of other scripts are read."""
 _VISIBLE = r"^[^\x00-\x1f\x7f]*$"
 _OWNER = r"^[!-~](?:[ -~]{0,62}[!-~])?$"
@@ -36,6 +36,11 @@ def _boolean(value: Any) -> Any:
 Flag = Annotated[bool, BeforeValidator(_boolean)]
 
 
+def _integer(value: Any) -> Any:
+    """JSON knows one kind of number: 900.0 is an integer as well."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class Body(BaseModel):
     """A request's body: names in camelCase, and no other ones."""
 
@@ -45,7 +50,9 @@ class Body(BaseModel):
 class NewAccount(Body):
     """``owner`` and ``withLogin`` are for admins; everybody else's accounts are their own."""
 
-    number: Number | Annotated[int, Field(ge=10**6, lt=10**15)] = Field(examples=["971505760056"])
+    number: Number | Annotated[int, Field(ge=10**6, lt=10**15), BeforeValidator(_integer)] = Field(
+        examples=["971505760056"]
+    )
     owner: Owner | None = None
     with_login: bool = False
     label: Label | None = None
@@ -94,7 +101,7 @@ class WebhookChange(Body):
 class NewLinkingLink(Body):
     """``expiresIn``: seconds."""
 
-    expires_in: int = Field(default=900, ge=60, le=7 * 86400)
+    expires_in: Annotated[int, Field(ge=60, le=7 * 86400), BeforeValidator(_integer)] = 900
 
 
 class NewToken(Body):
@@ -104,7 +111,7 @@ class NewToken(Body):
     role: Literal["user", "admin"] = "user"
     number: Number | None = None
     read_only: bool = False
-    expires_in: int = Field(default=30 * 86400, ge=60, le=366 * 86400)
+    expires_in: Annotated[int, Field(ge=60, le=366 * 86400), BeforeValidator(_integer)] = 30 * 86400
 
 
 class Revocation(Body):

@@ -413,7 +413,7 @@ def test_webhooks_outlive_the_server_until_they_are_removed(
 
 
 def test_a_real_session_is_told_by_webhook(linked: World, receiver: Receiver) -> None:
-    with Served(linked, "--restore-after", "1", "--webhook-to", "127.0.0.1/32") as server:
+    with Served(linked, "--restore-after", "5", "--webhook-to", "127.0.0.1/32") as server:
         made = server.post("webhooks", {"url": receiver.url, "events": ["ready", "saved", "stopped"]})
         assert made["secret"]
         assert "secret" not in server.get("webhooks")["webhooks"][0]

@@ -45,7 +45,7 @@ export function explained(status) {
   const at = status.problemAt ? ` at ${moment(status.problemAt)}` : "";
   const name = status.problemName;
   if (name === "logged_out" || name === "LoggedOut" || (!status.problem && status.sessionData.authState === "logged_out"))
-    return /phone/.test(status.problem || "phone") ? `Logged out on the phone${at}. Link again.` : `Logged out${at}. Link again.`;
+    return name !== "logged_out" || /phone/.test(status.problem || "phone") ? `Logged out on the phone${at}. Link again.` : `Logged out${at}. Link again.`;
   if (name === "stopped") return /you/.test(status.problem || "") ? `Stopped by you${at}.` : `Stopped with the server${at}.`;
   if (name === "NotLinkedInTime") return "Nobody scanned the code in time. Link again.";
   if (status.problem) return `${sentence(status.problem)}${retry(status)}`;
