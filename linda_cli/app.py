@@ -17,6 +17,7 @@ from typer.exceptions import Abort, TyperException
 from linda_cli import errors
 from linda_cli.console import Console, is_terminal, output, put
 from linda_cli.console import told as console_told
+from linda_cli.console.own_arguments import without_passwords
 
 EXIT_CODES: dict[type[BaseException], int] = {
     errors.Failed: 1,
@@ -71,12 +72,14 @@ class FrontDoor(TyperGroup):
     """Takes the global options out of anywhere before ``--``, and turns every failure into a line and a code."""
 
     def main(self, args: Sequence[str] | None = None, *_: Any, **__: Any) -> Any:
-        given = list(sys.argv[1:] if args is None else args)
+        typed = list(sys.argv[1:] if args is None else args)
+        # What is shown and kept of the command: never a password.
+        given = without_passwords(typed)
         console = Console(json="--json" in _before_dashes(given))
         rest: list[str] = []
         options: GlobalOptions | None = None
         try:
-            rest, options = take_globals(given)
+            rest, options = take_globals(typed)
             console = Console(options.json, options.quiet, options.verbose)
             self.load(rest)
             rest, bot = take_bot(rest)
@@ -129,7 +132,7 @@ class FrontDoor(TyperGroup):
     def _usage(console: Console, rest: Sequence[str], problem: TyperException) -> int:
         context = getattr(problem, "ctx", None)
         path = context.command_path if context is not None else "linda"
-        message = problem.format_message()
+        message = " ".join(without_passwords(problem.format_message().split(" ")))
         if not message:
             # No command at all: click's way of asking for the help.
             put(sys.stdout, f"{context.get_help() if context is not None else ''}\n")

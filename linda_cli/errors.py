@@ -34,6 +34,7 @@ LindaError
 ├── BackupUnusable          a backup is missing or corrupt
 ├── BrowserFailed           the browser did not start, or died
 │   ├── BrowserMissing
+│   │   └── DriverMismatch  a ChromeDriver of another version than the browser
 │   ├── BrowserSilent       it started and gave no sign of life
 │   ├── BrowserTooOld       the profile was written by a newer one
 │   ├── UnknownFormat       the login is kept in a format that this linda does not know
@@ -199,6 +200,10 @@ class BrowserFailed(LindaError):
 
 class BrowserMissing(BrowserFailed):
     """No Chromium, or no ChromeDriver, was found."""
+
+
+class DriverMismatch(BrowserMissing):
+    """The ChromeDriver that is here is for browsers of another major version."""
 
 
 class BrowserSilent(BrowserFailed):

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from linda_cli.browser.environment import scrubbed_environment
-from linda_cli.errors import BrowserMissing, BrowserSilent
+from linda_cli.errors import BrowserMissing, BrowserSilent, DriverMismatch
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _DRIVERS = ("chromedriver", "chromium.chromedriver")
@@ -20,6 +20,7 @@ _VERSION = re.compile(r"(?<![0-9.])([0-9]{1,5}(?:\.[0-9]{1,6}){3})(?![0-9.])")
 _SHORTER = re.compile(r"(?:Chromium|Chrome|Chrome for Testing)\s+([0-9]{1,5}(?:\.[0-9]{1,6}){1,2})\b")
 _MOST_SAID = 1 << 16
 _INSTALL = "sudo apt-get install chromium chromium-driver"
+_UPGRADE = "sudo apt-get install --only-upgrade chromium chromium-driver"
 
 
 def find_browser(environ: Mapping[str, str] = os.environ) -> Path:
@@ -53,7 +54,9 @@ def _which(name: str, path: str) -> Path | None:
 
 
 def browser_version(binary: Path, memory: Path | None = None) -> str:
-    """The browser's version, as in ``156.0.8078.79``. Raises ``BrowserSilent`` or ``BrowserMissing``.
+    """The version of a browser or a ChromeDriver, as in ``156.0.8078.79``.
+
+    Raises ``BrowserSilent`` or ``BrowserMissing``.
 
     Asking takes 50 ms, so the answer is remembered in the file ``memory`` for as long as the binary stays the same.
     """
@@ -105,6 +108,18 @@ def ask_version(binary: Path) -> str:
         last = (complained or said).strip().splitlines()[-1:] or ["nothing"]
         raise BrowserMissing(f"{binary} --version says {last[0][:200]!a}", _INSTALL)
     return version
+
+
+def require_fitting_driver(driver: Path, browser: str, memory: Path | None = None) -> None:
+    """Raises ``DriverMismatch`` where this ChromeDriver is of another major version than the browser, ``BrowserSilent``
+    or ``BrowserMissing`` where it does not say which it is."""
+    version = browser_version(driver, memory)
+    if version.partition(".")[0] != browser.partition(".")[0]:
+        raise DriverMismatch(
+            f"{driver} is ChromeDriver {version}, and the browser is Chromium {browser}: "
+            "it drives only a browser of its own major version",
+            _UPGRADE,
+        )
 
 
 def version_in(said: str) -> str | None:

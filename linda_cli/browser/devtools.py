@@ -13,6 +13,7 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 Listener = Callable[[str, Mapping[str, Any]], None]
 
@@ -31,12 +32,20 @@ class DevTools:
     def __init__(self, socket_url: str, timeout: float = 10.0) -> None:
         import websocket
 
+        address = urlsplit(socket_url)
         try:
+            # The library would go through a proxy that the environment names, and NO_PROXY need not leave loopback out.
+            made = socket.create_connection((address.hostname, address.port), timeout=timeout)
+        except OSError as problem:
+            raise DevToolsError(f"no answer from the browser at {socket_url.split('/devtools')[0]}") from problem
+        try:
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             # Chromium refuses a connection that names an Origin it was not told to allow.
             self._socket = websocket.create_connection(
-                socket_url, timeout=timeout, suppress_origin=True, enable_multithread=True
+                socket_url, timeout=timeout, suppress_origin=True, enable_multithread=True, socket=made
             )
         except (OSError, websocket.WebSocketException) as problem:
+            made.close()
             raise DevToolsError(f"no answer from the browser at {socket_url.split('/devtools')[0]}") from problem
         self._socket.settimeout(None)
         self._numbers = itertools.count(1)

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import select
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -138,6 +139,8 @@ def _ask(port: int, path: str, body: Mapping[str, Any], deadline: float) -> Any:
 def _end(child: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(OSError):
         child.terminate()
+        # Ctrl-Z stops it with linda, whose group it is in.
+        child.send_signal(signal.SIGCONT)
     try:
         child.wait(5)
     except subprocess.TimeoutExpired:

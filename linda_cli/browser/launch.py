@@ -27,6 +27,11 @@ _NOISE = re.compile(
     r"gpu_process_host|viz_main|google_apis/gcm|setsockopt: Bad file|TensorFlow|chromium: \d+: \[: |"
     r"oom_score_adj|Created TensorFlow|ptrace: |Gtk-WARNING|update available",
 )
+_FAILURE = re.compile(
+    r"error|fatal|fail|cannot|can't|could not|unable|denied|not (?:found|permitted|supported)|no such|missing|exceeded|"
+    r"killed|abort|too many|no space|invalid|unknown",
+    re.IGNORECASE,
+)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -177,11 +182,16 @@ def _last_words(log: Path) -> str:
 
 
 def telling_line(lines: Sequence[str]) -> str:
-    """The line that says why a browser ended: its last FATAL, else its last ERROR, else the last that is no noise."""
+    """The line that says why a browser ended: its last FATAL, else its last ERROR, else the last that sounds
+    like a failure, else the last that is no noise."""
     telling = [line.strip() for line in lines if line.strip() and not _NOISE.search(line)]
     for mark in (":FATAL:", ":ERROR:"):
         marked = [line for line in telling if mark in line]
         if marked:
             return marked[-1]
+    # Without Chromium's marks: its loader, its wrapper, a shell. What sounds like a failure before any other line.
+    failures = [line for line in telling if _FAILURE.search(line)]
+    if failures:
+        return failures[-1]
     left = telling or [line.strip() for line in lines if line.strip()]
     return left[-1] if left else ""

@@ -37,13 +37,20 @@ class _Running(Service):
     def start(self) -> None:
         """It runs."""
 
+    def send_remote_shutdown_command(self) -> None:
+        """It is ended by SIGTERM, which follows: this request would go to the proxy that the environment names."""
+
 
 class _Attached(WebDriver):
     """On a session that somebody else has made."""
 
     def __init__(self, driver: Driver) -> None:
         self._made = driver
-        super().__init__(options=Options(), service=_Running(driver))
+        options = Options()
+        # The driver is on loopback: never asked for through the proxy that the environment names. Selenium's public
+        # way to say so warns that it is deprecated, and what it names instead cannot be given to a Chrome driver.
+        options._ignore_local_proxy = True
+        super().__init__(options=options, service=_Running(driver))
 
     def start_session(self, capabilities: dict[str, Any]) -> None:
         """Take the one that is there."""

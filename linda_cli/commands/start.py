@@ -42,6 +42,9 @@ def register(app: typer.Typer) -> None:
         ),
         hung_after: float = typer.Option(10, "--hung-after", metavar="S", help="No sign of life: a new browser."),
         signals: Path = typer.Option(None, "--signals", metavar="JSON", help="Selectors laid over the built-in ones."),
+        proxy: str = typer.Option(
+            None, "--proxy", metavar="URL", help="http:// or socks5://[USER:PASSWORD@]HOST:PORT for the browser."
+        ),
         sandbox: bool = typer.Option(False, "--sandbox", help="Use the stand-in for WhatsApp Web."),
     ) -> None:
         """Attach to the running browser, open the saved profile, restore a backup, or link; then stay.
@@ -91,6 +94,7 @@ def register(app: typer.Typer) -> None:
                 takeover=takeover,
                 hung_after=hung_after,
                 signals=signals,
+                proxy=proxy,
                 can_show=console.json or qr_file is not None or is_terminal(sys.stderr) or is_terminal(sys.stdout),
             )
             around.enter_context(stopping_on_signals(run))

@@ -19,9 +19,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from linda_cli.browser import launch
-from linda_cli.browser.binaries import browser_version, find_browser, find_driver, remember_version
+from linda_cli.browser.binaries import (
+    browser_version,
+    find_browser,
+    find_driver,
+    remember_version,
+    require_fitting_driver,
+)
 from linda_cli.browser.flags import Wish, arguments
-from linda_cli.errors import BrowserFailed, BrowserTooOld, Failed, HomeUnusable, InUse, LindaError
+from linda_cli.browser.forwarding import Forwarding, Way, names_of, port_of, proxy_switches, through
+from linda_cli.browser.forwarding import ask as ask_forward
+from linda_cli.errors import BrowserFailed, BrowserTooOld, DriverMismatch, Failed, HomeUnusable, InUse, LindaError
 from linda_cli.lifecycle import decisions as do
 from linda_cli.lifecycle import observations as seen
 from linda_cli.lifecycle.browser_session import BrowserSession, Gone, PageEvent, bring_up, take_up
@@ -29,7 +37,7 @@ from linda_cli.lifecycle.decisions import Action, Lane
 from linda_cli.lifecycle.network import SHARED, way_out
 from linda_cli.lifecycle.observations import Observation, ProfileFacts
 from linda_cli.lifecycle.options import Options
-from linda_cli.lifecycle.repair import drop_service_worker, repair
+from linda_cli.lifecycle.repair import drop_service_worker, drop_stale_lock, repair
 from linda_cli.lifecycle.saving import Outcome, Saver, Told
 from linda_cli.sessions import checks, manifest
 from linda_cli.sessions.clock import iso, ms_of, now_ms
@@ -72,6 +80,7 @@ class Resources:
 
     profile: Path = field(default_factory=Path)
     session: BrowserSession | None = None
+    forwarding: Forwarding | None = None
     browsers: int = 0
     began_ms: int = field(default_factory=now_ms)
     root_said: bool = False
@@ -351,13 +360,27 @@ class Actions:
                 case do.CheckPulse(seconds=seconds):
                     return session.pulse(seconds)
                 case do.ProbeNetwork():
-                    up, reason = SHARED.ask(way_out(self._options.browser_args), session.probe_network)
+                    up, reason = SHARED.ask(self._way_out(), lambda: self._probe(session))
                     self._put(seen.NetworkSeen(up, reason, at=time.monotonic()))
         except TimeoutError as problem:
             raise BrowserFailed(f"the browser did not answer: {problem}", "linda info") from problem
         except OSError as problem:
             raise BrowserFailed(f"the browser is gone: {problem}", "linda info") from problem
         return None
+
+    def _way_out(self) -> tuple[str, ...]:
+        """By which way this browser gets out: who has another one must ask for himself."""
+        way = self._way()
+        # In memory only: the line has the password, and another user of the same proxy may be let through.
+        return (*way_out(self._options.browser_args), *((way.told().decode(),) if way is not None else ()))
+
+    def _probe(self, session: BrowserSession) -> tuple[bool | None, str]:
+        up, reason = session.probe_network()
+        forwarding = self.held.forwarding
+        if up is not False or forwarding is None:
+            return up, reason
+        wrong = forwarding.problem()
+        return up, f"the proxy {forwarding.way.proxy} {wrong}" if wrong else reason
 
     def _press(self, session: BrowserSession, target: do.Target) -> bool:
         match target:
@@ -510,6 +533,8 @@ class Actions:
         held, number, home = self.held, self._number(), self._store.home
         if not held.profile.is_dir() or held.profile.is_symlink():
             return
+        # A browser that a signal has ended leaves it: nothing is left for the next start to repair.
+        drop_stale_lock(self._store, held.profile)
         if number is not None:
             if held.profile != home.named_profile(number):
                 held.profile = self._store.adopt(held.profile, number)
@@ -562,11 +587,21 @@ class Actions:
             self.saver.reading = event
             self._put(seen.PageSeen(browser, event, at=now))
 
+    def _way(self) -> Way | None:
+        proxy = self._options.proxy
+        return Way(proxy, names_of(self._options.browser_args)) if proxy is not None else None
+
+    def _forward(self) -> Forwarding | None:
+        """A way to the proxy for the next browser, None where none is wanted."""
+        way = self._way()
+        return Forwarding.begin(way) if way is not None else None
+
     def _launch(self) -> Outcome:
         held, home = self.held, self._store.home
         binary = find_browser()
-        find_driver()
         version = browser_version(binary, home.browser_facts)
+        if self._options.driver_at_once:
+            find_driver()
         make_folder(held.profile)
         self._store.await_readers(held.profile, stop=self._stopping)
         as_root = os.geteuid() == 0
@@ -574,9 +609,41 @@ class Actions:
         if as_root and not held.root_said:
             held.root_said = True
             events = (("note", {"what": "running as root, so Chromium runs without its own sandbox (--no-sandbox)"}),)
-        wish = self._wish(held.profile, version)
-        starting = launch.begin(binary, arguments(wish), held.profile, home.browser_log(held.profile))
+        forwarding = self._forward()
         held.session = None
+        try:
+            session = self._brought_up(binary, self._wish(held.profile, version, forwarding))
+        except BaseException:
+            if forwarding is not None:
+                forwarding.end()
+            raise
+        if forwarding is not None:
+            forwarding.stay_with(session.running.pid)
+        held.forwarding = forwarding
+        # The browser's own word corrects what was remembered of it; where it is gone again, that is told elsewhere.
+        with contextlib.suppress(OSError, TimeoutError):
+            true_version = session.version()
+            if true_version != version:
+                remember_version(binary, true_version, home.browser_facts)
+            self._require_driver_for(session, true_version)
+        return Outcome(self._is_up(session), events)
+
+    def _require_driver_for(self, session: BrowserSession, version: str) -> None:
+        """Before anybody hears of a browser that ChromeDriver would not take. Raises ``DriverMismatch``."""
+        if not self._options.driver_at_once:
+            return
+        try:
+            require_fitting_driver(find_driver(), version, self._store.home.driver_facts)
+        except DriverMismatch:
+            session.close()
+            self.held.forwarding = None
+            raise
+        except LindaError:
+            # It does not say what it is: whether it attaches will show.
+            return
+
+    def _brought_up(self, binary: Path, wish: Wish) -> BrowserSession:
+        starting = launch.begin(binary, arguments(wish), wish.profile, self._store.home.browser_log(wish.profile))
         try:
             session = bring_up(starting, self._stopping, **self._watching())
         except (OSError, TimeoutError) as problem:
@@ -589,21 +656,17 @@ class Actions:
             raise
         if session is None:
             raise BrowserFailed("the run was stopped while the browser started", "linda start")
-        # The browser's own word corrects what was remembered of it; where it is gone again, that is told elsewhere.
-        with contextlib.suppress(OSError, TimeoutError):
-            true_version = session.version()
-            if true_version != version:
-                remember_version(binary, true_version, home.browser_facts)
-        return Outcome(self._is_up(session), events)
+        return session
 
-    def _wish(self, profile: Path, version: str, url: str | None = None) -> Wish:
+    def _wish(self, profile: Path, version: str, forwarding: Forwarding | None) -> Wish:
+        extra = self._options.browser_args
         return Wish(
             profile=profile,
-            url=url or self._options.url,
+            url=self._options.url,
             version=version,
             headful=self._options.headful,
             as_root=os.geteuid() == 0,
-            extra=self._options.browser_args,
+            extra=extra if forwarding is None else through(extra, forwarding.port),
             formats=formats_of(profile),
         )
 
@@ -619,7 +682,36 @@ class Actions:
         if session is None:
             self._end_unattached()
             raise BrowserFailed("its debugging port does not answer", f"linda stop {self._number() or ''}".strip())
+        try:
+            self.held.forwarding = self._same_way(session)
+        except BrowserFailed:
+            session.close()
+            raise
+        if self._options.driver_at_once:
+            # A browser that outlived an upgrade may be none that the new ChromeDriver takes: known before ready.
+            try:
+                session.prove_driver()
+            except BrowserFailed:
+                session.close()
+                raise
         return self._is_up(session)
+
+    def _same_way(self, session: BrowserSession) -> Forwarding | None:
+        """How the browser that runs gets to its proxy. Raises ``BrowserFailed`` where it goes by another way than is
+        wanted now: its proxy was chosen when it started."""
+        import psutil
+
+        way, pid = self._way(), session.running.pid
+        try:
+            words = psutil.Process(pid).cmdline()
+        except psutil.Error as problem:
+            raise BrowserFailed("the browser is gone", "linda info") from problem
+        if way is None:
+            if proxy_switches(words) == proxy_switches(self._options.browser_args):
+                return None
+        elif (port := port_of(words)) is not None and ask_forward(way, port) is not None:
+            return Forwarding(way, port, pid=pid)
+        raise BrowserFailed("it goes by another proxy than is wanted now", "linda start")
 
     def _end_unattached(self) -> None:
         """A browser that is proven to run on this profile and cannot be spoken to is ended."""
@@ -637,10 +729,11 @@ class Actions:
         binary = find_browser()
         version = browser_version(binary, home.browser_facts)
         profile = Path(tempfile.mkdtemp(prefix=".empty-", dir=home.sessions))
-        starting = None
+        starting, forwarding = None, None
         try:
             log = home.browser_log(profile)
-            starting = launch.begin(binary, arguments(self._wish(profile, version)), profile, log)
+            forwarding = self._forward()
+            starting = launch.begin(binary, arguments(self._wish(profile, version, forwarding)), profile, log)
             if launch.await_port(starting, interrupted=self._stopping) is None:
                 return False
             deadline = time.monotonic() + min(30.0, seconds)
@@ -652,10 +745,12 @@ class Actions:
         finally:
             if starting is not None:
                 launch.end(starting)
+            if forwarding is not None:
+                forwarding.end()
             shutil.rmtree(profile, ignore_errors=True)
 
     def _close(self, kept: bool, hung: bool) -> None:
-        session = self.held.session
+        session, forwarding = self.held.session, self.held.forwarding
         if session is None:
             return
         try:
@@ -663,8 +758,10 @@ class Actions:
                 session.detach()
             else:
                 session.close(hung=hung)
+                if forwarding is not None:
+                    forwarding.reap()
         finally:
-            self.held.session = None
+            self.held.session = self.held.forwarding = None
 
 
 def _passed_over(passed: list[tuple[str, str]]) -> tuple[Told, ...]:

@@ -214,6 +214,7 @@ class Bot:
             "PYTHONUNBUFFERED": "1",
             **_with_driver(),
             **scrubbed_environment(),
+            **_past_proxies(),
             "LINDA_DEBUGGER_ADDRESS": self._address,
             "LINDA_SESSION": self._run.number or "",
             "LINDA_EVENTS": str(self._socket.path),
@@ -284,6 +285,20 @@ def _with_driver() -> dict[str, str]:
         # A run without Selenium needs none, and says so itself where it does.
         return offline
     return {**offline, "SE_CHROMEDRIVER": driver, "LINDA_CHROMEDRIVER": driver}
+
+
+def _past_proxies() -> dict[str, str]:
+    """The browser and its driver are on loopback, where a bot must not ask the proxies of the environment."""
+    told: dict[str, str] = {}
+    for name in ("NO_PROXY", "no_proxy"):
+        there = [one.strip() for one in os.environ.get(name, "").split(",") if one.strip()]
+        told[name] = ",".join(dict.fromkeys([*there, "localhost", "127.0.0.1"]))
+    lower, upper = os.environ.get("no_proxy"), os.environ.get("NO_PROXY")
+    if lower is None or upper is None:
+        # Programs read either; where one is not set the other one counts.
+        both = told["NO_PROXY"] if lower is None else told["no_proxy"]
+        told = dict.fromkeys(told, both)
+    return told
 
 
 def _report(bug: Exception) -> None:

@@ -666,6 +666,9 @@ class Knowledge:
             return replace(
                 know, linking=replace(self.linking, deaths=deaths), restoration=replace(restoration, error=error)
             )
+        if isinstance(action, do.Attach):
+            # It has been ended, so what the disk holds is looked at anew; the next steps do not depend on it.
+            return replace(know, disk=None)
         if attempt is not None and isinstance(action, do.Launch):
             attempt = replace(attempt, deaths=attempt.deaths + (0 if final else 1))
         return replace(know, restoration=replace(restoration, attempt=attempt, error=error))

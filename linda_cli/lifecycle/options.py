@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from linda_cli.browser.proxy import Proxy
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -31,7 +33,8 @@ class Options:
     ``timeout``: to ready, standing still while a code is on show. ``qr_timeout`` 0: codes are renewed until stopped.
     ``hung_after``: a browser without a sign of life for this long is replaced. ``can_show``: there is somewhere a code
     can be seen after a logout. ``link_again`` False: a logout ends the run, whatever else. ``backup_every`` 0: never.
-    ``owner``: whose a login is that this run links, None for the command line.
+    ``owner``: whose a login is that this run links, None for the command line. ``proxy``: all that the browser asks
+    for goes through it.
     ``driver_at_once`` False: no ChromeDriver before somebody asks for it, and saving does not
     ask; for who has many sessions and speaks to few pages.
     """
@@ -55,5 +58,6 @@ class Options:
     driver_at_once: bool = True
     url: str = "https://web.whatsapp.com/"
     browser_args: tuple[str, ...] = ()
+    proxy: Proxy | None = None
     signals: Path | None = None
     pace: Pace = field(default_factory=Pace)

@@ -22,11 +22,18 @@ def repair(store: Store, number: str, profile: Path, seen: Look) -> Iterator[str
         with store.store_lock(number):
             done = [one for one in seen.repairs if carry_out(profile, one)]
         yield from (one.what for one in done)
-    if store.world.around(profile).stale_lock:
-        for name in _SINGLETONS:
-            (profile / name).unlink(missing_ok=True)
+    if drop_stale_lock(store, profile):
         yield "the lock of a browser that is gone was removed"
     _drop_old_tabs(profile)
+
+
+def drop_stale_lock(store: Store, profile: Path) -> bool:
+    """Remove what says that a browser has the profile, where that browser is gone. False: there was nothing."""
+    if not store.world.around(profile).stale_lock:
+        return False
+    for name in _SINGLETONS:
+        (profile / name).unlink(missing_ok=True)
+    return True
 
 
 def drop_service_worker(profile: Path) -> bool:

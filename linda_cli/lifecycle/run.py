@@ -150,7 +150,8 @@ class Run:
         _require_utf8(home.root, home.sessions)
         # Before anything is moved: without a browser no restore step can hold.
         find_browser()
-        find_driver()
+        if self.options.driver_at_once:
+            find_driver()
         if self.number is not None:
             # Before anything is moved: with these features the browser would drop a store that is there.
             refuse_dropping(Features.of(self.options.browser_args), formats_of(store.profile(self.number)))

@@ -1,4 +1,7 @@
-"""Ctrl-C, SIGTERM and SIGHUP end a run kindly; a second Ctrl-C ends the process at once."""
+"""Ctrl-C, SIGTERM and SIGHUP end a run kindly; a second Ctrl-C ends the process at once.
+
+What was ignored when linda began stays ignored: SIGHUP under ``nohup``, SIGINT behind a script's ``&``.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ def stopping_on_signals(run: Stoppable) -> Iterator[None]:
     """
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-    handlers: dict[signal.Signals, Any] = {name: signal.signal(name, lambda *_: None) for name in _HEARD}
+    handlers: dict[signal.Signals, Any] = {name: signal.signal(name, lambda *_: None) for name in heard_signals()}
     descriptor = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     thread = threading.Thread(target=_listen, args=(reading, run), name="signals", daemon=True)
     thread.start()
@@ -40,6 +43,12 @@ def stopping_on_signals(run: Stoppable) -> Iterator[None]:
         os.close(writing)
         thread.join(2)
         os.close(reading)
+
+
+def heard_signals() -> tuple[signal.Signals, ...]:
+    """The signals that end a run here. SIGTERM always does: it is what ``linda stop`` sends."""
+    ignored = {name for name in (signal.SIGINT, signal.SIGHUP) if signal.getsignal(name) is signal.SIG_IGN}
+    return tuple(name for name in _HEARD if name not in ignored)
 
 
 def _listen(reading: int, run: Stoppable) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from linda_cli.browser.flags import extra_arguments
+from linda_cli.browser.proxy import Proxy, parse_proxy
 from linda_cli.errors import Misused
 from linda_cli.lifecycle.events import OnEvent, event
 from linda_cli.lifecycle.options import Options
@@ -28,16 +29,18 @@ def prepare(
     *,
     browser_args: Sequence[str] = (),
     beside: Wanted | None = None,
+    proxy: str | None = None,
     **options: Any,
 ) -> Run:
     """A run in ``home`` that has not begun. ``browser_args`` come after those of ``LINDA_CHROME_ARGS``; ``beside`` is
-    the bot that runs with it.
+    the bot that runs with it; ``proxy`` a URL, else ``LINDA_PROXY``.
 
     Raises ``Misused`` and ``BadNumber`` before anything is touched.
     """
     chosen = Options(
         **options,
         url=address(os.environ.get("LINDA_URL")),
+        proxy=proxy_of(proxy, os.environ.get("LINDA_PROXY")),
         browser_args=(*extra_arguments(os.environ.get("LINDA_CHROME_ARGS", "")), *browser_args),
     )
 
@@ -51,6 +54,13 @@ def prepare(
         run.bot = Bot(beside, run, on_event, ignored=home.written_by_us(), once=chosen.once)
         run.on_event = run.bot.tell
     return run
+
+
+def proxy_of(given: str | None, named: str | None) -> Proxy | None:
+    """The option beats the variable. An empty option is a mistake, and no way past the proxy. Raises ``Misused``."""
+    if given is not None:
+        return parse_proxy(given)
+    return parse_proxy(named, "LINDA_PROXY") if named else None
 
 
 def address(text: str | None) -> str:

@@ -93,6 +93,8 @@ def _end(home: Home, name: str, holder: Holder) -> None:
     if holder.run and holder.pid > 0 and holder.pid != os.getpid():
         with contextlib.suppress(ProcessLookupError):
             os.kill(holder.pid, signal.SIGTERM)
+            # One that Ctrl-Z or a debugger has stopped hears nothing before it goes on.
+            os.kill(holder.pid, signal.SIGCONT)
     deadline = time.monotonic() + PATIENCE
     while holder_of(home.run_lock(name)) is not None:
         if time.monotonic() > deadline:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 import uvicorn
 
 from linda_cli.lifecycle.events import event
+from linda_cli.lifecycle.signals import heard_signals
 from linda_cli.server.app import create_app
 from linda_cli.server.http_protocol import IDLE_WITHIN, BoundedHttpProtocol, most_connections, raise_file_limit
 from linda_cli.server.middleware import LARGEST_BODY
@@ -45,7 +46,7 @@ async def _run(services: Services, namespace: AccountNamespace, listening: socke
     services.revocations.changed = lambda: _soon(loop, namespace)
     leaving = _Leaving(services, server)
     server.once_started = lambda: _say(services, listening)
-    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for one in heard_signals():
         loop.add_signal_handler(one, leaving.heard, one)
     for number in noted:
         leaving.heard(number)

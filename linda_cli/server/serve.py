@@ -18,6 +18,7 @@ from typing import Any
 
 from linda_cli.errors import Failed, HomeUnusable, InUse
 from linda_cli.lifecycle.events import Event, event
+from linda_cli.lifecycle.signals import heard_signals
 from linda_cli.server.account_state import AccountState
 from linda_cli.server.accounts import Accounts
 from linda_cli.server.async_bridge import AsyncBridge
@@ -153,9 +154,8 @@ def home_id(home: Home) -> str:
 def _noting_signals() -> Iterator[list[int]]:
     """Whoever asks to stop before the doors can hear it must not leave browsers behind that come up just now."""
     noted: list[int] = []
-    heard = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before: dict[signal.Signals, Any] = {
-        name: signal.signal(name, lambda number, _: noted.append(number)) for name in heard
+        name: signal.signal(name, lambda number, _: noted.append(number)) for name in heard_signals()
     }
     try:
         yield noted

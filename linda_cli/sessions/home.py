@@ -94,6 +94,10 @@ class Home:
         return self.cache / "browser.json"
 
     @property
+    def driver_facts(self) -> Path:
+        return self.cache / "driver.json"
+
+    @property
     def database(self) -> Path:
         """Of the server's accounts."""
         return self.root / "linda.db"
