@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from linda_cli.errors import SessionNotFound
+from linda_cli.browser.proxy import parse_proxy
+from linda_cli.errors import Misused, SessionNotFound
 from linda_cli.server.db import accounts as table
 from linda_cli.server.db.gateway import Database
 from linda_cli.server.db.models import AccountRow, row_values
@@ -34,7 +35,8 @@ class SessionData:
 class Account:
     """``status``: ``active`` (on record, never up), ``authenticating``, ``ready``, ``disconnected``.
 
-    ``label``: what people call it. ``removing``: ``keep`` or ``all`` (of its backups) once its removal was asked for.
+    ``label``: what people call it. ``proxy``: of its own, without user and password. ``removing``: ``keep`` or ``all``
+    (of its backups) once its removal was asked for.
     """
 
     client_id: str
@@ -44,6 +46,7 @@ class Account:
     created_at: str
     updated_at: str
     label: str | None = None
+    proxy: str | None = None
     removing: str | None = None
 
 
@@ -85,6 +88,12 @@ class Accounts:
             row = self._rows.get(number)
             return row["owner"] if row is not None else None
 
+    def proxy_of(self, number: str) -> str | None:
+        """By which proxy its browser is to go, password and all: for the browser, and for nobody to see."""
+        with self._lock:
+            row = self._rows.get(number)
+            return row["proxy"] if row is not None else None
+
     def all(self, owner: str | None = None) -> list[Account]:
         """Every account, or one owner's, by number."""
         with self._lock:
@@ -122,7 +131,7 @@ class Accounts:
         values = {
             "home": self.home, "number": number, "owner": owner, "label": label, "status": "active",
             "is_authenticated": linked, "last_connected": None, "auth_state": auth_state, "session_valid": linked,
-            "removing": None, "created_at": now, "updated_at": now,
+            "removing": None, "proxy": None, "created_at": now, "updated_at": now,
         }  # fmt: skip
 
         def work(session: Session) -> Mapping[str, Any]:
@@ -203,8 +212,17 @@ def _account(row: Mapping[str, Any]) -> Account:
         created_at=_spelled(row["created_at"]) or "",
         updated_at=_spelled(row["updated_at"]) or "",
         label=row["label"],
+        proxy=_shown(row["proxy"]) if row["proxy"] else None,
         removing=row["removing"],
     )
+
+
+def _shown(proxy: str) -> str:
+    """A proxy without who asks. What somebody else wrote into the database may be none."""
+    try:
+        return str(parse_proxy(proxy))
+    except Misused:
+        return "malformed"
 
 
 def _spelled(moment: datetime | None) -> str | None:

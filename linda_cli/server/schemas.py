@@ -13,12 +13,15 @@ NUMBER_PATTERN = r"^\+?[1-9][0-9]{6,14}$"
 """How a number is best sent. More is accepted: other formatting is dropped, digits of other scripts are read."""
 _VISIBLE = r"^[^\x00-\x1f\x7f]*$"
 _OWNER = r"^[!-~](?:[ -~]{0,62}[!-~])?$"
+_PROXY = r"^((http|socks5)://[a-z][a-z0-9]{0,20}\.example:[1-9][0-9]{0,3})?$"
 _URL = r"^https?://[a-z][a-z0-9]{0,20}(\.[a-z]{2,10}){1,2}(/[A-Za-z0-9/_-]*)?$"
 
 Label = Annotated[str, StringConstraints(max_length=200, pattern=_VISIBLE)]
 Number = Annotated[str, StringConstraints(max_length=60), Field(json_schema_extra={"pattern": NUMBER_PATTERN})]
 Owner = Annotated[str, StringConstraints(min_length=1, max_length=64), Field(json_schema_extra={"pattern": _OWNER})]
 """Any visible characters, in any script."""
+Proxy = Annotated[str, Field(json_schema_extra={"pattern": _PROXY, "writeOnly": True})]
+"""More is accepted: a user and a password, addresses, names in any domain. Never shown again with them."""
 Url = Annotated[str, StringConstraints(max_length=2000), Field(json_schema_extra={"pattern": _URL})]
 """More is accepted: ports, queries, addresses, and names outside ASCII."""
 EventName = Annotated[str, StringConstraints(max_length=40), Field(json_schema_extra={"enum": sorted(EVENTS)})]
@@ -59,9 +62,13 @@ class NewAccount(Body):
 
 
 class AccountChange(Body):
-    """``label``: what people call it, empty for none. ``owner``, ``withLogin``: for admins, gives it to another."""
+    """``label``: what people call it, empty for none. ``owner``, ``withLogin``: for admins, gives it to another.
+
+    ``proxy``: for admins, ``http://`` or ``socks5://[USER:PASSWORD@]HOST:PORT``, empty for none; from the next start.
+    """
 
     label: Label | None = None
+    proxy: Proxy | None = None
     owner: Owner | None = None
     with_login: bool = False
 
@@ -168,6 +175,7 @@ class AccountPart(Part):
     client_id: str
     owner: str
     label: str | None
+    proxy: str | None
     status: Literal["active", "authenticating", "ready", "disconnected"]
     session_data: SessionDataPart
     up: bool

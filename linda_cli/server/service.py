@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from linda_cli.browser.proxy import parse_proxy
 from linda_cli.console.story import retold
 from linda_cli.errors import (
     AlreadyLinked,
@@ -15,6 +16,7 @@ from linda_cli.errors import (
     Failed,
     InUse,
     LindaError,
+    Misused,
     NotAllowed,
     NotFound,
     SessionNotFound,
@@ -49,6 +51,7 @@ class Status:
     client_id: str
     owner: str
     label: str | None
+    proxy: str | None
     status: str
     session_data: SessionData
     up: bool
@@ -69,6 +72,15 @@ class Status:
     removing: bool
 
 
+def checked_proxy(proxy: str, number: str) -> None:
+    """Raises ``Misused``, without a word of what may be a password, where a URL names no proxy."""
+    try:
+        parse_proxy(proxy, "proxy")
+    except Misused as problem:
+        hint = f'PATCH /whatsapp/accounts/{number} with {{"proxy": "http://proxy.example:3128"}}'
+        raise Misused(problem.message, hint) from None
+
+
 def status_of(account: Account, state: AccountState, memory_mb: int | None = None) -> Status:
     """An account's row and what is known of its run, in one value."""
     ready = state.ready.facts if state.ready is not None else {}
@@ -76,6 +88,7 @@ def status_of(account: Account, state: AccountState, memory_mb: int | None = Non
         client_id=account.client_id,
         owner=account.owner,
         label=account.label,
+        proxy=account.proxy,
         # What the run says is newer than what was written of it.
         status=state.status or account.status,
         session_data=account.session_data,
@@ -299,15 +312,29 @@ class AccountService:
         return self.accounts.add(number, owner, label=label, linked=linked, auth_state=state)
 
     def change(
-        self, principal: Principal, number: str, *, label: str | None, owner: str | None, with_login: bool
+        self,
+        principal: Principal,
+        number: str,
+        *,
+        label: str | None,
+        owner: str | None,
+        with_login: bool,
+        proxy: str | None = None,
     ) -> Account:
-        """Change an account's label; an admin may give it to another owner."""
+        """Change an account's label; an admin may give it a proxy, or to another owner, who gets no proxy with it."""
         account = self.account(principal, number)
         principal.must_write(account.client_id)
+        if proxy is not None:
+            # It reaches whatever this machine reaches, so it is not for everybody to name.
+            principal.must_be_admin()
+            if proxy:
+                checked_proxy(proxy, number)
         if owner is not None and owner != account.owner:
             account, _ = self.add(principal, account.client_id, owner, with_login=with_login, label=account.label)
         if label is not None:
             account = self.accounts.save(account.client_id, label=label or None)
+        if proxy is not None:
+            account = self.accounts.save(account.client_id, proxy=proxy or None)
         return account
 
     def take(self, principal: Principal, number: str) -> Account:

@@ -103,6 +103,7 @@ class Supervisors:
             # After a logout nobody may be looking: whoever wants to link again asks for it.
             link_again=False,
             driver_at_once=False,
+            proxy=self.accounts.proxy_of(number),
         )
 
     def publish(self, heard: Event) -> None:

@@ -25,7 +25,8 @@ class Base(DeclarativeBase):
 
 class AccountRow(Base):
     """One WhatsApp number in one home, and whose it is. ``home`` is the id of the home: several servers may share a
-    database, and each touches its own rows only. ``removing``: asked to be removed and not gone yet."""
+    database, and each touches its own rows only. ``removing``: asked to be removed and not gone yet.
+    ``proxy``: a URL with its password, for the browser and nobody else."""
 
     __tablename__ = "accounts"
 
@@ -33,6 +34,7 @@ class AccountRow(Base):
     number: Mapped[str] = mapped_column(String(15), primary_key=True)
     owner: Mapped[str] = mapped_column(String(200), index=True)
     label: Mapped[str | None] = mapped_column(String(200))
+    proxy: Mapped[str | None] = mapped_column(String(2000))
     status: Mapped[str] = mapped_column(String(20))
     is_authenticated: Mapped[bool] = mapped_column(Boolean)
     last_connected: Mapped[datetime | None] = mapped_column(Moment)

@@ -76,10 +76,11 @@ async def get_account(who: Who, on: On, client_id: ClientId) -> AccountAnswer:
 
 @router.patch("/accounts/{client_id}", tags=["accounts"], responses=problems(404, 409, 507))
 async def change_account(who: Who, on: On, client_id: ClientId, body: AccountChange) -> AccountAnswer:
-    """Change its label; an admin may give it to another owner."""
+    """Change its label; an admin may give it a proxy of its own, or to another owner."""
     account = await on.workers.work(
-        on.service.change, who, client_id, label=body.label, owner=body.owner, with_login=body.with_login
-    )
+        on.service.change, who, client_id,
+        label=body.label, owner=body.owner, with_login=body.with_login, proxy=body.proxy,
+    )  # fmt: skip
     return AccountAnswer.model_validate(answer(on.service.status(who, account.client_id)))
 
 
