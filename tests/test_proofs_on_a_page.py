@@ -390,6 +390,8 @@ class TestDeaths:
         self, linked: World, tmp_path: Path
     ) -> None:
         (linked.profile / "deadly").touch()
+        # It dies before the page is ready, however fast the machine is.
+        linked.phone.set_timing(page_delay=5)
         wrapper = dying(tmp_path, '[ -e "$profile/deadly" ]')
         with linked.linda.start(NUMBER, "--once", LINDA_CHROME=str(wrapper)) as run:
             assert run.wait_for("ready", timeout=90)["source"] == "backup"
@@ -400,8 +402,10 @@ class TestDeaths:
 
     def test_a_browser_that_dies_on_every_profile_moves_nothing(self, linked: World, tmp_path: Path) -> None:
         before = linked.backups()
+        linked.phone.set_timing(page_delay=5)
         with linked.linda.start(NUMBER, LINDA_CHROME=str(dying(tmp_path, "true"))) as run:
             assert run.end(120) == 14
+        linked.phone.set_timing(page_delay=0)
         assert linked.quarantined() == []
         assert linked.backups()[-1] == before[-1]
         comes_back_from_the_profile(linked)

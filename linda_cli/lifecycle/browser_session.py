@@ -17,7 +17,7 @@ from linda_cli.browser.devtools import DevTools, Tab, pages
 from linda_cli.browser.driver import Driver
 from linda_cli.browser.driver import attach as attach_driver
 from linda_cli.browser.launch import Running
-from linda_cli.errors import BrowserFailed, LindaError
+from linda_cli.errors import BrowserFailed, BrowserSilent, LindaError
 from linda_cli.sessions.login import login_digest
 from linda_cli.whatsapp.observer import NewDocument, PageObserver, Pulse
 from linda_cli.whatsapp.page import ORIGIN, URL
@@ -285,7 +285,8 @@ def bring_up(starting: launch.Starting, interrupted: Callable[[], bool], **rest:
     devtools = attach.connect(running)
     if devtools is None:
         close.close(running)
-        raise BrowserFailed("the browser started and its debugging port does not answer", f"cat {starting.log}")
+        # No death: what cannot be spoken to says nothing of the profile it runs on.
+        raise BrowserSilent("the browser started and its debugging port does not answer", f"cat {starting.log}")
     return BrowserSession(running, devtools, **rest)
 
 
