@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 
-import psutil
 import pytest
 
 import linda_cli
+from linda_cli.browser.strays import Driver
+from linda_cli.browser.strays import drivers as drivers_on
 from linda_cli.errors import LindaError, LoggedOut, SessionNotFound
 from linda_cli.sandbox.running import running
 from tests.linda import NUMBER, World
@@ -21,9 +22,9 @@ def arguments(linked: World) -> dict[str, object]:
     return {"home": linked.inner, "browser_args": found.chrome_args}
 
 
-def drivers() -> list[psutil.Process]:
-    """The ChromeDrivers below this process."""
-    return [one for one in psutil.Process().children(recursive=True) if one.name() == "chromedriver"]
+def drivers(world: World) -> list[Driver]:
+    """The ChromeDrivers on profiles of this home."""
+    return list(drivers_on(world.inner / "sessions"))
 
 
 class TestStore:
@@ -104,10 +105,10 @@ class TestStart:
             for told in live.events():
                 if told.event == "saved":
                     break
-            assert drivers() == []
+            assert drivers(linked) == []
             assert live.driver.execute_script("return document.querySelector('#pane-side') !== null") is True
-            assert len(drivers()) == 1
-        assert drivers() == []
+            assert len(drivers(linked)) == 1
+        assert drivers(linked) == []
 
     def test_it_attaches_where_a_browser_is_up(self, linked: World, arguments: dict[str, object]) -> None:
         sources = []
