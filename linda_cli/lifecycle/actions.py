@@ -432,10 +432,8 @@ class Actions:
             keyless=look.login is None and not look.trace,
             has_trace=look.trace,
             running=running is not None,
-            fingerprint_rejected=verdict == "rejected",
             ready_login=entry.get("login") if isinstance(entry.get("login"), str) else login,
             ready_noise=entry.get("noise") if isinstance(entry.get("noise"), str) else None,
-            restore_count=int(str(entry.get("restoreCount") or 0)),
             checks=look.checks,
             refusal=self._refusal(number, look, verdict),
         )

@@ -199,9 +199,7 @@ class Said:
     save_delayed: bool = False
     slow: bool = False
     number_changed: str | None = None
-    reloaded: int = 0
     documents: int = 0
-    structure: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +254,6 @@ class Knowledge:
     source: str | None = None
     login: str | None = None
     noise: str | None = None
-    ready_number: str | None = None
     bot_runs: bool = False
     bot_code: int | None = None
     said: Said = field(default_factory=Said)
@@ -853,7 +850,6 @@ class Knowledge:
 
     def _arrived(self, action: do.Arrive, at: float) -> Knowledge:
         every = self.options.backup_every
-        reading = self.page.reading
         return replace(
             self,
             phase=Phase.SUPERVISE,
@@ -861,7 +857,6 @@ class Knowledge:
             source=action.source,
             login=self.page.login,
             noise=self.page.noise or self.noise,
-            ready_number=reading.number if reading is not None else None,
             saving=Saving(ready_at=at, next_at=at, next_backup=at + every if every else float("inf")),
             outage=None,
             stable_since=at,

@@ -120,10 +120,8 @@ class ProfileFacts:
     keyless: bool = False
     has_trace: bool = False
     running: bool = False
-    fingerprint_rejected: bool = False
     ready_login: str | None = None
     ready_noise: str | None = None
-    restore_count: int = 0
     checks: tuple[Any, ...] = ()
     refusal: LindaError | None = None
 

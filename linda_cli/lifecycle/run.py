@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from linda_cli.lifecycle.browser_session import BrowserSession
 
 _LONGEST_WAIT = 60.0
-_MOST_ROWS = 50
-"""Rows of actions in one moment, far more than any decision needs: a run that decides in circles is a bug."""
 
 
 class Run:

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP end a run kindly; a second Ctrl-C ends the process at once.
+"""Ctrl-C, SIGTERM and SIGHUP end a run by closing its browser cleanly; a second Ctrl-C ends the process at once.
 
 What was ignored when linda began stays ignored: SIGHUP under ``nohup``, SIGINT behind a script's ``&``.
 """

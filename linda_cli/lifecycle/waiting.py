@@ -107,8 +107,3 @@ def network_is_in_doubt(know: Knowledge, now: float) -> bool:
     if know.status is PageStatus.OFFLINE:
         return now - know.page.status_since >= 1.0
     return know.status in (PageStatus.LOADING, PageStatus.SYNCING) and now - know.page.progress_at >= SILENCE
-
-
-def next_question(know: Knowledge, now: float) -> float:
-    """When the network may be asked for again."""
-    return max(now, know.network.asked_at + ASK_NETWORK_EVERY)

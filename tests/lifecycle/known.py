@@ -63,7 +63,7 @@ GOOD = ProfileFacts(
 DAMAGED = replace(GOOD, verdict="damaged", can_restore=False)
 MISSING = ProfileFacts("missing", keyless=True)
 RUNNING = replace(GOOD, verdict="running", can_restore=False, running=True)
-REJECTED = replace(GOOD, verdict="rejected", can_restore=False, fingerprint_rejected=True)
+REJECTED = replace(GOOD, verdict="rejected", can_restore=False)
 NO_KNOWN_KEYS = replace(GOOD, login=None, noise=None)
 
 FOUND = seen.FoundBackup("backup-1", "own", "bytes of backup-1", 60.0)

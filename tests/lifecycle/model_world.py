@@ -442,7 +442,6 @@ class World:
             keyless=login is None and (profile is None or profile.login is None),
             has_trace=profile is not None and profile.login is not None,
             running=self.process,
-            fingerprint_rejected=verdict == "rejected",
             ready_login=self.ready_login,
             ready_noise=digest(noise_of(self.ready_login)) if self.ready_login is not None else None,
         )
