@@ -151,8 +151,8 @@ def test_a_removal_that_fails_is_told_and_nothing_is_half_done(world: World) -> 
             assert server.wait_for("removal_failed")["name"] == "InUse"
             assert run.stop() == 0
         asked = server.ask("DELETE", f"accounts/{NUMBER}").json
-        until(lambda: server.ask("GET", f"session-status/{NUMBER}").status == 404)
-        assert server.get(f"operations/{asked['operation']}")["state"] == "done"
+        until(lambda: server.get(f"operations/{asked['operation']}")["state"] == "done")
+        assert server.ask("GET", f"session-status/{NUMBER}").status == 404
 
 
 def test_a_removal_that_a_kill_interrupted_is_finished_at_the_next_start(world: World) -> None:

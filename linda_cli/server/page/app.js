@@ -157,10 +157,16 @@ async function bulk(what, button) {
 
 // -- signing in
 
-async function signIn() {
+// Which sign-in counts: the answer to an earlier one must not sign out a later one.
+let signIns = 0;
+
+async function signIn(current = ++signIns) {
   try {
-    me = await get("me");
+    const answer = await get("me");
+    if (current !== signIns) return;
+    me = answer;
   } catch (problem) {
+    if (current !== signIns) return;
     if (!(problem instanceof Problem) || problem.status !== 401) return failed(problem);
     return signOut(token.get() ? problem.message : "");
   }
@@ -205,13 +211,16 @@ function signOut(why) {
 }
 
 async function enter(text) {
+  const current = ++signIns;
   const secret = text.includes("#sign-in=") ? text.split("#sign-in=")[1] : null;
   say("");
   try {
-    token.set(secret ? (await post("sign-in", { link: secret })).token : text);
-    await signIn();
+    const entered = secret ? (await post("sign-in", { link: secret })).token : text;
+    if (current !== signIns) return;
+    token.set(entered);
+    await signIn(current);
   } catch (problem) {
-    signOut(problem.message);
+    if (current === signIns) signOut(problem.message);
   }
 }
 
