@@ -72,6 +72,7 @@ class FrontDoor(TyperGroup):
     """Takes the global options out of anywhere before ``--``, and turns every failure into a line and a code."""
 
     def main(self, args: Sequence[str] | None = None, *_: Any, **__: Any) -> Any:
+        """Run the command line and give its exit code. Every failure ends as one line, one hint and a code."""
         typed = list(sys.argv[1:] if args is None else args)
         # What is shown and kept of the command: never a password.
         given = without_passwords(typed)
@@ -176,6 +177,8 @@ def _speak_plainly(parameter: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class GlobalOptions:
+    """The options that may stand anywhere before ``--``, as they were typed."""
+
     home: Path | None
     json: bool
     quiet: bool

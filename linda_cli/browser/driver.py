@@ -47,6 +47,7 @@ class Driver:
 
     @property
     def alive(self) -> bool:
+        """Whether its process still runs."""
         return self.child.poll() is None
 
     def selenium(self) -> WebDriver:

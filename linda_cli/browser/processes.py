@@ -46,10 +46,12 @@ class DevToolsPort:
 
     @property
     def address(self) -> str:
+        """``HOST:PORT``, as Selenium's ``debuggerAddress`` wants it."""
         return f"127.0.0.1:{self.port}"
 
     @property
     def socket_url(self) -> str:
+        """The WebSocket of the browser itself, with the uuid that only this browser has."""
         return f"ws://{self.address}{self.path}"
 
 

@@ -73,9 +73,14 @@ class Side(Protocol):
 
     number: str | None
 
-    def stop(self, reason: str) -> None: ...
-    def wake(self) -> None: ...
-    def keep(self, told: Event) -> None: ...
+    def stop(self, reason: str) -> None:
+        """End the run."""
+
+    def wake(self) -> None:
+        """Let the run look at its bot."""
+
+    def keep(self, told: Event) -> None:
+        """Write an event to the session's log."""
 
 
 class Word(Enum):

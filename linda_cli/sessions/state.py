@@ -59,6 +59,7 @@ class Forgotten:
 
     @property
     def link_after_ms(self) -> int:
+        """The same in milliseconds since 1970; 0 where any login may come back."""
         return ms_of(self.link_after) or 0
 
 

@@ -18,6 +18,8 @@ _SLICE = 0.25
 
 
 def declare(verb: typer.Typer) -> None:
+    """Declare serve, status and timing."""
+
     @verb.command()
     def serve(
         context: typer.Context,

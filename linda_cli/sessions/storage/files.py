@@ -32,6 +32,7 @@ class Opened(NamedTuple):
 
     @property
     def name(self) -> str:
+        """The file's name as a message may show it."""
         return spelled(self.path.name)
 
     def read(self, offset: int, size: int) -> bytes:
