@@ -1,4 +1,4 @@
-"""The front door: the command group, the global options, the one error boundary, the exit-code table."""
+"""The command line: the command group, the global options, the one error boundary, the exit-code table."""
 
 from __future__ import annotations
 
@@ -301,7 +301,7 @@ def linda(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
     home: str = typer.Option("", "--home", metavar="DIR", help="The folder that holds everything."),
     json: bool = typer.Option(False, "--json", help="Answer in JSON."),
-    quiet: bool = typer.Option(False, "--quiet", help="No talk; errors and a QR code still show."),
+    quiet: bool = typer.Option(False, "--quiet", help="Quiet output; errors and a QR code still show."),
     verbose: bool = typer.Option(False, "--verbose", help="Say more."),
 ) -> None:
     """Keeps a WhatsApp Web login alive: scan once, come back without a QR code."""

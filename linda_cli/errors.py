@@ -1,6 +1,6 @@
 """The failures of linda, by name.
 
-The core raises them; the doors (``app`` for the shell, later ``server`` for HTTP) price them, each by one table.
+The core raises them; ``app`` maps them to exit codes and ``server`` to HTTP statuses, each by one table.
 
 LindaError
 ├── Failed                  it was tried and did not work
@@ -16,7 +16,7 @@ LindaError
 │   ├── DatabaseFull        the database has no space left
 │   ├── DatabaseTooNew      only a newer linda can use the database
 │   └── AlreadyLinked       a code for an account that is linked and ready
-├── Misused                 what was asked for makes no sense
+├── Misused                 invalid options or arguments
 │   ├── BadNumber           not a WhatsApp number
 │   ├── AmbiguousSession    several sessions, and none was named
 │   ├── AnswerNeeded        a question, and nobody to ask
@@ -131,7 +131,7 @@ class AlreadyLinked(Failed):
 
 
 class Misused(LindaError):
-    """What was asked for makes no sense; nothing was touched."""
+    """Invalid options or arguments; nothing was touched."""
 
 
 class BadNumber(Misused):
@@ -179,7 +179,7 @@ class BackupNotFound(NotFound):
 
 
 class SandboxNotFound(NotFound):
-    """No stand-in serves this home."""
+    """No sandbox serves this home."""
 
 
 class InUse(LindaError):

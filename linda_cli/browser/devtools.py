@@ -1,7 +1,7 @@
 """One connection to a browser's DevTools: calls that are answered, events that are told as they come.
 
 Selenium does what is done to the page. This is for what Chromium says by itself (a binding called, a tab crashed, the
-browser gone), which WebDriver has no way to push, and for closing the browser kindly.
+browser gone), which WebDriver has no way to push, and for ``Browser.close``.
 """
 
 from __future__ import annotations

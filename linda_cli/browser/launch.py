@@ -62,7 +62,7 @@ class Starting:
 def begin(binary: Path, arguments: Sequence[str], profile: Path, log: Path) -> Starting:
     """Start Chromium and return at once. Raises ``BrowserMissing``."""
     forget_port(profile)
-    # Its last words go to a file: a pipe would break when it outlives us.
+    # Its stderr goes to a file: a pipe would break when it outlives us.
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     try:
         child = subprocess.Popen(
@@ -111,8 +111,8 @@ def await_port(
 ) -> Running | None:
     """Wait until the browser listens; None where ``interrupted`` says so meanwhile.
 
-    Raises ``BrowserFailed`` with its last words where it dies, ``BrowserSilent`` after ``timeout`` seconds without a
-    sign of life; it is ended then.
+    Raises ``BrowserFailed`` with the line of its stderr that matters where it dies, ``BrowserSilent`` after ``timeout``
+    seconds without a sign of life; it is ended then.
     """
     child = starting.child
     deadline = starting.since + timeout

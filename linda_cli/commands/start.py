@@ -32,11 +32,11 @@ def register(app: typer.Typer) -> None:
         engine: str = typer.Option("selenium", "--engine", metavar="selenium|undetected", help="Which driver."),
         once: bool = typer.Option(False, "--once", help="Leave as soon as the login is saved."),
         keep_browser: bool = typer.Option(False, "--keep-browser", help="Leave the browser running."),
-        timeout: float = typer.Option(120, "--timeout", metavar="S", help="Seconds to ready; stands still at a code."),
-        qr_timeout: float = typer.Option(0, "--qr-timeout", metavar="S", help="Seconds for linking; 0 is for ever."),
+        timeout: float = typer.Option(120, "--timeout", metavar="S", help="Seconds to ready, codes not counted."),
+        qr_timeout: float = typer.Option(0, "--qr-timeout", metavar="S", help="Seconds for linking; 0: no limit."),
         qr_file: Path = typer.Option(None, "--qr-file", metavar="PNG", help="Write the code there too."),
         max_generations: int = typer.Option(3, "--max-generations", help="How many backups may be tried."),
-        backup_every: str = typer.Option("6h", "--backup-every", metavar="AGE", help="0 is never."),
+        backup_every: str = typer.Option("6h", "--backup-every", metavar="AGE", help="0: never."),
         takeover: bool = typer.Option(False, "--takeover", help="Take over from another computer."),
         watch: list[Path] = typer.Option(
             None, "--watch", metavar="PATH", help="With -- COMMAND…: run a bot beside, anew on a change there."
@@ -46,7 +46,7 @@ def register(app: typer.Typer) -> None:
         proxy: str = typer.Option(
             None, "--proxy", metavar="URL", help="http:// or socks5://[USER:PASSWORD@]HOST:PORT for the browser."
         ),
-        sandbox: bool = typer.Option(False, "--sandbox", help="Use the stand-in for WhatsApp Web."),
+        sandbox: bool = typer.Option(False, "--sandbox", help="Use the sandbox instead of WhatsApp Web."),
     ) -> None:
         """Attach to the running browser, open the saved profile, restore a backup, or link; then stay.
 

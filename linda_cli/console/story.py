@@ -120,7 +120,7 @@ def spoken(told: Told, *, verbose: bool = False) -> str | None:
 
 
 def retold(line: Mapping[str, Any], *, verbose: bool = False) -> str:
-    """A line of the kept story for a person, with its day."""
+    """A line of the event log for a person, with its day."""
     name = str(line.get("event"))
     if name == "qr":
         words: str | None = f"code {line.get('attempt')} was shown"

@@ -143,7 +143,9 @@ def cleared(done: Any) -> str:
     if done.removed:
         lines.append(f"removed: {', '.join(done.removed)}")
     source = done.backup.name if done.backup is not None else done.aside
-    lines.append(f"undo: linda restore {done.session} --from {source}" if source else "there was nothing to put aside")
+    lines.append(
+        f"undo: linda restore {done.session} --from {source}" if source else "there was nothing to move to quarantine"
+    )
     return "\n".join(lines)
 
 

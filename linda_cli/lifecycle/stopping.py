@@ -106,7 +106,7 @@ def _end(home: Home, name: str, holder: Holder) -> None:
 
 
 def _close(store: Store, number: str) -> None:
-    """Close a kept browser kindly; its profile gets its name if it has none yet."""
+    """Close a kept browser with ``Browser.close``; its profile gets its name if it has none yet."""
     from linda_cli.browser.attach import find
     from linda_cli.browser.close import close
     from linda_cli.browser.launch import Running

@@ -46,5 +46,5 @@ def launch(folder: Path, parent: int | None, *words: str) -> tuple[subprocess.Po
     if found is None:
         _, words_left = child.communicate(timeout=10)
         last = words_left.decode("utf-8", "replace").strip().splitlines()[-1:] or ["no reason given"]
-        raise Failed(f"the stand-in did not start: {last[0]}", "linda sandbox serve")
+        raise Failed(f"the sandbox did not start: {last[0]}", "linda sandbox serve")
     return child, found

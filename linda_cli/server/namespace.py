@@ -185,7 +185,7 @@ class AccountNamespace(socketio.AsyncNamespace):  # type: ignore[misc]
             await self.emit("passkey_required", answer(event="passkey_required"), to=sid)
 
     async def carry(self, published: Published) -> None:
-        """Tell everybody who may hear it."""
+        """Send it to every client that is allowed to see it."""
         told, owner = published.event, published.owner
         if told.session is None:
             return

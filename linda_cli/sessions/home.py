@@ -9,7 +9,7 @@
            .session-cache/forgotten-<number>.json    since when older logins must not come back by themselves
            session-state.json
            linda.db                                  the accounts of linda serve
-           logs/                                     the story of each session, and the browser's last words
+           logs/                                     the event log of each session, and Chromium's stderr
            .sandbox/                                 the home of sandbox runs
 """
 

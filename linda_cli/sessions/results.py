@@ -1,4 +1,4 @@
-"""What the store answers after it has changed something. The doors print exactly these, with names in camelCase."""
+"""What the store answers after it has changed something. Commands print exactly these, with names in camelCase."""
 
 from __future__ import annotations
 

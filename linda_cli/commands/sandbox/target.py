@@ -42,7 +42,7 @@ def phone_of(context: typer.Context) -> Phone:
 
     found = serving(context)
     if found is None:
-        raise SandboxNotFound(f"no stand-in serves {home_of(context).root}", f"{linda(context)} sandbox serve")
+        raise SandboxNotFound(f"no sandbox serves {home_of(context).root}", f"{linda(context)} sandbox serve")
     return Phone(found.control_url)
 
 
