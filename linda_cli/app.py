@@ -107,6 +107,9 @@ class FrontDoor(TyperGroup):
             if rest[:1] and rest[0] in _WITH_THREADS:
                 _report_bugs_of_threads(given, options)
             environ = dict(os.environ)
+            if options.sandbox:
+                # It has no say in a sandbox, so that real and sandbox logins never meet.
+                os.environ.pop("SESSION_PATH", None)
             defaults = self._use_file(rest, options)
             told = Globals(
                 _home_of(options), console, bot, options.sandbox, _home_source(options, environ),

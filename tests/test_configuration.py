@@ -81,9 +81,12 @@ class TestPrecedence:
         assert Store(home).home.sessions == home / "elsewhere"
         assert Linda(home).json("info", NUMBER)["profile"] == str(home / "elsewhere" / f"session-{NUMBER}")
 
-    def test_the_sandbox_has_its_sessions_apart_whatever_the_file_says(self, home: Path) -> None:
+    @pytest.mark.parametrize("environ", [{}, {"SESSION_PATH": "/nowhere"}])
+    def test_the_sandbox_has_its_sessions_apart_whatever_is_said(self, home: Path, environ: dict[str, str]) -> None:
         write(home, 'session-path = "elsewhere"\n')
-        assert Store(home / ".sandbox").home.sessions == home / ".sandbox" / "sessions"
+        profile = home / ".sandbox" / "sessions" / f"session-{NUMBER}"
+        (profile / "Default").mkdir(parents=True)
+        assert Linda(home, **environ).json("info", NUMBER, "--sandbox")["profile"] == str(profile)
 
     def test_a_relative_path_of_a_table_is_below_the_home(self, home: Path) -> None:
         write(home, '[start]\nqr-file = "code.png"\n')

@@ -322,8 +322,6 @@ def find_home(option: Path | None = None, environ: Mapping[str, str] = os.enviro
 
 
 def _home(root: Path, moved: str | None, cwd: Path) -> Home:
-    if root.name == SANDBOX:
-        return Home(root, root / "sessions")
     return Home(root, Path(os.path.abspath(cwd / Path(moved).expanduser())) if moved else root / "sessions")
 
 
