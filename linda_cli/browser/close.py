@@ -59,6 +59,7 @@ def _asked(running: Running, devtools: DevTools | None) -> bool:
 def _same(process: psutil.Process, running: Running) -> bool:
     import psutil
 
+    # A process that is gone is not the same one.
     with contextlib.suppress(psutil.Error):
         return running.started == 0.0 or abs(process.create_time() - running.started) < 0.1
     return False
@@ -83,6 +84,7 @@ def _gone(running: Running, everyone: list[psutil.Process], patience: float) -> 
         _reap(running)
         alive = False
         for process in everyone:
+            # A process that is gone is not alive, which is what is asked.
             with contextlib.suppress(psutil.Error):
                 alive = alive or (process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
         if not alive:

@@ -84,6 +84,7 @@ class DevTools:
     def post(self, method: str, session: str | None = None, **params: Any) -> None:
         """A call whose answer nobody waits for: listeners may make these. Nothing is said where it fails."""
         message = {"id": next(self._numbers), "method": method, "params": params}
+        # A connection that is lost is noticed and told by the thread that reads it.
         with contextlib.suppress(OSError):
             self._send(json.dumps({**message, "sessionId": session} if session else message))
 

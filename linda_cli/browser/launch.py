@@ -147,6 +147,7 @@ def started_at(pid: int) -> float:
     """When a process began, in seconds since 1970; 0.0 where it is gone."""
     import psutil
 
+    # A process that is gone has no beginning: 0.0 says so.
     with contextlib.suppress(psutil.Error):
         return float(psutil.Process(pid).create_time())
     return 0.0
@@ -154,8 +155,10 @@ def started_at(pid: int) -> float:
 
 def end(starting: Starting) -> None:
     """End a browser that never came up, with the process group that we gave it."""
+    # The whole group has ended already.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(starting.child.pid, 9)
+    # Stuck in the kernel after SIGKILL: waiting longer changes nothing, and its pid stays ours as its parent.
     with contextlib.suppress(subprocess.TimeoutExpired):
         starting.child.wait(5)
 

@@ -11,7 +11,8 @@ import typer
 
 from linda_cli.console import is_terminal
 from linda_cli.console.story import Story
-from linda_cli.errors import LindaError, Misused
+from linda_cli.errors import LindaError
+from linda_cli.lifecycle.options import Engine, LinkMethod, Options, chosen
 from linda_cli.lifecycle.signals import stopping_on_signals
 from linda_cli.lifecycle.start import prepare
 from linda_cli.sessions.clock import parse_age
@@ -51,14 +52,10 @@ def register(app: typer.Typer) -> None:
         With --watch and a command after -- that bot runs beside, and is started anew when its sources change.
         """
         console = context.obj.console
-        for name, value, allowed in (
-            ("--link-with", link_with, ("qr", "code")),
-            ("--engine", engine, ("selenium", "undetected")),
-        ):
-            if value not in allowed:
-                raise Misused(f"{name} is {' or '.join(allowed)}, not {value!r}", "linda start --help")
-        if timeout <= 0 or hung_after <= 0 or qr_timeout < 0 or max_generations < 0:
-            raise Misused("a time or a count is too small", "linda start --help")
+        # Before anything is made: a home, a sandbox, a bot's socket.
+        chosen(LinkMethod, link_with, "--link-with")
+        chosen(Engine, engine, "--engine")
+        Options(timeout=timeout, qr_timeout=qr_timeout, max_generations=max_generations, hung_after=hung_after)
         home = find_home(context.obj.home).home
         with ExitStack() as around:
             story = around.enter_context(Story(console, qr_file))

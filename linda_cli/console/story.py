@@ -108,6 +108,7 @@ class Story:
         self._screen.clear()
         if self._qr_file is not None and self._wrote_file:
             self._wrote_file = False
+            # The code has expired by itself; a file that cannot be removed must not end the run.
             with contextlib.suppress(OSError):
                 self._qr_file.unlink(missing_ok=True)
 

@@ -58,8 +58,11 @@ def stop_session(store: Store, number: str | None) -> StoppedSession:
             store.tell(line)
     backup = None
     if was_running:
-        with contextlib.suppress(LindaError):
+        try:
             backup = store.backup(found, reason="stop", verified=False).backup
+        except LindaError as problem:
+            # The browser is closed, which is what was asked for; earlier backups are as they were.
+            store.tell(f"no backup was made after the stop: {problem.message}")
     return StoppedSession(found, was_running, backup)
 
 

@@ -26,6 +26,7 @@ def stand_in(folder: Path, *, keep: bool = False) -> Iterator[list[str]]:
     finally:
         if not keep:
             child.terminate()
+            # It ends when it has let go of its pages; nobody waits for it longer.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(5)
 

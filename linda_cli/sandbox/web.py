@@ -73,6 +73,7 @@ class WebServer(ThreadingHTTPServer):
         """
         with self._guard:
             for connection in self._open:
+                # The page has closed its end already.
                 with contextlib.suppress(OSError):
                     socket.socket.shutdown(connection, socket.SHUT_RDWR)
 

@@ -142,7 +142,7 @@ def home_id(home: Home) -> str:
         if isinstance(told, dict) and isinstance(told.get("id"), str) and told["id"]:
             return str(told["id"])[:32]
     except FileNotFoundError:
-        pass
+        pass  # the home's first server: it gets its id now
     except (OSError, ValueError) as problem:
         raise HomeUnusable(f"{home.identity} cannot be read: {problem}", f"ls -l {home.identity}") from None
     made = secrets.token_hex(16)

@@ -135,6 +135,7 @@ class _Ended:
         thread is awake.
         """
         while True:
+            # Nothing came in this slice: the next one follows.
             with contextlib.suppress(queue.Empty):
                 self._heard.get(timeout=_SLICE)
                 return

@@ -63,6 +63,7 @@ def opened(path: Path) -> Iterator[Opened]:
             raise Damage(f"{spelled(path.name)} is not a regular file")
         yield Opened(path, descriptor, found)
     finally:
+        # It was only read: a failing close loses nothing.
         with suppress(OSError):
             os.close(descriptor)
 
