@@ -20,6 +20,8 @@ LindaError
 │   ├── BadNumber           not a WhatsApp number
 │   ├── AmbiguousSession    several sessions, and none was named
 │   ├── AnswerNeeded        a question, and nobody to ask
+│   ├── ConfigurationInvalid  linda.toml has a key or a value that nobody knows
+│   ├── ConfigurationUnsafe   linda.toml belongs to others, or others may write it
 │   ├── RequestTooLarge     a request body over the limit
 │   ├── RequestTooSlow      a request that did not arrive in time
 │   └── WorldsApart         a sandbox login met a real run, or the other way round
@@ -144,6 +146,14 @@ class AmbiguousSession(Misused):
 
 class AnswerNeeded(Misused):
     """A question would have to be asked and there is no terminal to ask it on."""
+
+
+class ConfigurationInvalid(Misused):
+    """``linda.toml`` is no TOML, or has a key or a value that nobody knows."""
+
+
+class ConfigurationUnsafe(Misused):
+    """``linda.toml`` belongs to somebody else, or others may write it. It was not read."""
 
 
 class RequestTooLarge(Misused):

@@ -46,7 +46,6 @@ def register(app: typer.Typer) -> None:
         proxy: str = typer.Option(
             None, "--proxy", metavar="URL", help="http:// or socks5://[USER:PASSWORD@]HOST:PORT for the browser."
         ),
-        sandbox: bool = typer.Option(False, "--sandbox", help="Use the sandbox instead of WhatsApp Web."),
     ) -> None:
         """Attach to the running browser, open the saved profile, restore a backup, or link; then stay.
 
@@ -66,7 +65,7 @@ def register(app: typer.Typer) -> None:
 
                 bot = Wanted.checked(context.obj.bot, watch or (), console.spelled, story.bot_said)
             browser_args: Sequence[str] = ()
-            if sandbox:
+            if context.obj.sandbox:
                 from linda_cli.sandbox.beside import stand_in
 
                 home = home.sandbox()

@@ -8,6 +8,7 @@
            .session-cache/quarantine-<number>-<ms>/  put aside
            .session-cache/forgotten-<number>.json    since when older logins must not come back by themselves
            session-state.json
+           linda.toml                                settings
            linda.db                                  the accounts of linda serve
            logs/                                     the event log of each session, and Chromium's stderr
            .sandbox/                                 the home of sandbox runs
@@ -23,9 +24,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from linda_cli.errors import HomeNotFound, HomeUnusable
+from linda_cli.sessions import configuration
 from linda_cli.sessions.clock import LATEST_MS, now_ms
 from linda_cli.sessions.durable import make_folder, unfinished
 
+SANDBOX = ".sandbox"
 _NUMBER = r"[1-9][0-9]{6,14}"
 _PROFILE = re.compile(rf"session-({_NUMBER})")
 _LINKING = re.compile(r"linking-([0-9]{1,15})")
@@ -86,7 +89,7 @@ class Home:
     @property
     def is_sandbox(self) -> bool:
         """Whether this is the home of sandbox runs."""
-        return self.root.name == ".sandbox"
+        return self.root.name == SANDBOX
 
     @property
     def sandbox_server(self) -> Path:
@@ -253,7 +256,7 @@ class Home:
         """The home of sandbox runs; ``SESSION_PATH`` has no say there, so real and sandbox logins never meet."""
         if self.is_sandbox:
             return self
-        root = self.root / ".sandbox"
+        root = self.root / SANDBOX
         return Home(root, root / "sessions")
 
 
@@ -321,27 +324,32 @@ class Found:
 def find_home(option: Path | None = None, environ: Mapping[str, str] = os.environ, cwd: Path | None = None) -> Found:
     """``--home``, else ``LINDA_HOME``, else the nearest home at or above the working directory, else the latter.
 
-    ``SESSION_PATH`` moves ``sessions/`` whichever way the home was found. Nothing is made.
+    ``SESSION_PATH``, else ``session-path`` in the home's ``linda.toml``, moves ``sessions/`` whichever way the home was
+    found. Nothing is made.
     """
     cwd = cwd or Path.cwd()
-    moved = environ.get("SESSION_PATH")
     named = option or (Path(environ["LINDA_HOME"]) if environ.get("LINDA_HOME") else None)
     if named is not None:
         root = Path(os.path.abspath(cwd / named.expanduser()))
-        return Found(_home(root, moved, cwd), (root,))
+        return Found(_home(root, _moved(root, environ), cwd), (root,))
     looked: list[Path] = []
     ceiling = Path(environ.get("HOME") or "~").expanduser()
     for folder in (cwd, *cwd.parents):
         looked.append(folder)
         if _home(folder, None, cwd).is_there() and folder.stat().st_uid == os.geteuid():
-            return Found(_home(folder, moved, cwd), tuple(looked))
+            return Found(_home(folder, _moved(folder, environ), cwd), tuple(looked))
         if folder == ceiling:
             break
-    return Found(_home(cwd, moved, cwd), tuple(looked))
+    return Found(_home(cwd, _moved(cwd, environ), cwd), tuple(looked))
 
 
 def _home(root: Path, moved: str | None, cwd: Path) -> Home:
     return Home(root, Path(os.path.abspath(cwd / Path(moved).expanduser())) if moved else root / "sessions")
+
+
+def _moved(root: Path, environ: Mapping[str, str]) -> str | None:
+    """Where sessions lie instead of in the home: the variable beats the home's own file."""
+    return environ.get("SESSION_PATH") or configuration.read(root).general.get("session-path")
 
 
 def require(found: Found) -> Home:
