@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +50,14 @@ _TICK_NS = 50_000_000
 class Forgotten:
     """What the ladder must not bring back by itself.
 
-    ``link_after``: ISO moment; no login older than it is used. ``condemned``: login digests that WhatsApp unlinked.
+    ``link_after``: ISO moment; no login older than it is used. ``condemned``: login digests that WhatsApp unlinked;
+    ``revoked_at``: when each of them was.
     """
 
     link_after: str | None = None
     reason: str | None = None
     condemned: tuple[str, ...] = ()
+    revoked_at: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def link_after_ms(self) -> int:
@@ -176,7 +178,8 @@ class State:
         # Dict order keeps the order of events and drops repetitions.
         condemned = tuple(dict.fromkeys([*before.condemned, *([condemn] if condemn else [])]))
         moment = iso(now_ms())
-        self._write_forgotten(number, Forgotten(moment, reason, condemned))
+        revoked_at = {**({condemn: moment} if condemn else {}), **before.revoked_at}
+        self._write_forgotten(number, Forgotten(moment, reason, condemned, revoked_at))
         self.save(number, linkAfter=moment, isLinked=False, lastState=reason)
 
     def welcome(self, number: str, *, pardon: Collection[str] = ()) -> None:
@@ -188,7 +191,7 @@ class State:
         condemned = tuple(login for login in before.condemned if login not in pardon)
         if condemned:
             if before.link_after or condemned != before.condemned:
-                self._write_forgotten(number, Forgotten(None, None, condemned))
+                self._write_forgotten(number, Forgotten(None, None, condemned, before.revoked_at))
         elif before != Forgotten():
             with self._writing(self._home.forgotten(number)):
                 self._home.forgotten(number).unlink(missing_ok=True)
@@ -304,18 +307,23 @@ class State:
             after = told.get("linkAfter")
             reason = told.get("reason")
             condemned = tuple(one for one in told.get("condemned", ()) if isinstance(one, str))
+            # Earlier versions kept no moments: then the file's own age is the best that is known.
+            known, written = told.get("revokedAt") or {}, iso(path.lstat().st_mtime_ns // 1_000_000)
+            revoked_at = {one: known[one] if ms_of(known.get(one)) is not None else written for one in condemned}
         except FileNotFoundError:
             return Forgotten()
         except (OSError, ValueError, AttributeError, TypeError):
             # It is there, so something was to be forgotten; its own age is the best that is left of it.
             try:
                 after, reason, condemned = iso(path.lstat().st_mtime_ns // 1_000_000), "cleared", ()
+                revoked_at = {}
             except OSError:
                 return Forgotten()
         return Forgotten(
             after if ms_of(after) is not None else None,
             reason if reason in ("cleared", "logged_out") else "cleared",
             condemned,
+            revoked_at,
         )
 
     def _write_forgotten(self, number: str, forgotten: Forgotten) -> None:
@@ -325,6 +333,7 @@ class State:
             "linkAfter": forgotten.link_after,
             "reason": forgotten.reason,
             "condemned": list(forgotten.condemned),
+            "revokedAt": {one: at for one, at in forgotten.revoked_at.items() if one in forgotten.condemned},
         }
         with self._writing(self._home.forgotten(number)):
             write_whole(self._home.forgotten(number), json.dumps(whole, indent=2).encode() + b"\n")
