@@ -10,7 +10,7 @@ import pytest
 from linda_cli.errors import BackupUnusable
 from linda_cli.lifecycle.store import store_at
 from linda_cli.sessions.home import Home, find_home
-from tests.linda import NUMBER, World
+from tests.linda import NUMBER, Linda, World
 
 pytestmark = pytest.mark.browser
 
@@ -30,7 +30,7 @@ def test_a_session_nobody_runs_is_unlinked_by_a_browser_of_its_own_and_nothing_i
     linked: World,
 ) -> None:
     linda = linked.linda
-    done = linda.run("--json", "logout", NUMBER, "--yes", **_to_the_sandbox(linked))
+    done = Linda(linked.home).run("--json", "logout", NUMBER, "--yes", "--sandbox")
     assert done.code == 0, done
     assert done.json["unlinked"] is True
     assert done.json["revokedAt"]
@@ -57,7 +57,7 @@ def test_a_run_that_holds_the_session_is_asked_beside_it_and_does_what_follows_a
         run.wait_for("saved")
         done = linked.linda.run("--json", "logout", NUMBER, "--yes")
         assert done.code == 0, done
-        run.wait_for("logged_out")
+        assert run.wait_for("logged_out")["reason"] == "by you"
         assert run.end() == 16
     assert _device(linked)["removedAt"] is not None
     assert linked.linda.info()["verdict"] == "logged_out"

@@ -8,7 +8,7 @@ import typer
 
 from linda_cli.console import words
 from linda_cli.errors import Interrupted
-from linda_cli.lifecycle.store import open_store, store_at
+from linda_cli.lifecycle.store import open_store
 
 
 def register(app: typer.Typer) -> None:
@@ -21,13 +21,10 @@ def register(app: typer.Typer) -> None:
         local: bool = typer.Option(False, "--local", help="Only forget it here; the phone still lists the device."),
         timeout: float = typer.Option(120, "--timeout", metavar="S", help="Seconds to ready, where no linda runs it."),
         yes: bool = typer.Option(False, "--yes", help="Do not ask."),
-        sandbox: bool = typer.Option(False, "--sandbox", help="Use the stand-in for WhatsApp Web."),
     ) -> None:
         """Unlink the device by the page's own logout; the login and its backups can never be used again."""
         console = context.obj.console
         store = open_store(context.obj.home, console.talk)
-        if sandbox:
-            store = store_at(store.home.sandbox(), console.talk)
         number = store.only(number)
         what = f"Forget the login of {number} here only?" if local else f"Log {number} out? Linking needs the phone."
         if not console.ask(what, yes):
@@ -39,7 +36,7 @@ def register(app: typer.Typer) -> None:
 
             with ExitStack() as around:
                 browser_args: list[str] = []
-                if sandbox:
+                if context.obj.sandbox:
                     from linda_cli.sandbox.beside import stand_in
 
                     browser_args = around.enter_context(stand_in(store.home.sandbox_server))

@@ -65,10 +65,20 @@ def log_out(
 
 def _not_proven(number: str, why: str) -> Unreachable:
     return Unreachable(
-        f"{number} is not logged out: {why}; nothing was forgotten",
-        f"linda logout {number} --local forgets it here only; on the phone: Linked devices",
+        f"{number} is not logged out: {why}; nothing was forgotten. The phone can remove the device under Linked "
+        "devices; --local forgets the login here only",
+        f"linda logout {number} --local",
         session=number,
     )
+
+
+def _ask_page(store: Store, number: str, tab: Tab, page: PageDescription) -> str:
+    """Have the page log out: ``asked``, or why it was not. Noted first, so that the run can tell by whom it was."""
+    store.state.ask_logout(number)
+    asked = page_actions.log_out(tab, page)
+    if asked != "asked":
+        store.state.take_back_logout(number)
+    return asked
 
 
 # -- beside a run
@@ -127,7 +137,7 @@ def _seen_to_end(store: Store, number: str, devtools: DevTools) -> None:
     evidence = _when_ready(number, watched)
     login = evidence.login
     assert login is not None
-    asked = page_actions.log_out(watched.tab, page)
+    asked = _ask_page(store, number, watched.tab, page)
     if asked != "asked":
         raise _not_proven(number, "the page is not ready" if asked == "not ready" else "the page has no such call")
     deadline = time.monotonic() + WITHIN
@@ -168,7 +178,8 @@ def _when_ready(number: str, watched: _Watched) -> PageEvidence:
 class _LogOutWhenReady:
     """Listens to a run, asks its page to log out once it is ready, and ends the run where that is not proven."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: Store, number: str) -> None:
+        self._store, self._number = store, number
         self.run: Run | None = None
         self.proven = threading.Event()
         self.why = ""
@@ -185,8 +196,8 @@ class _LogOutWhenReady:
         assert self.run is not None
         live = self.run.live
         try:
-            asked = page_actions.log_out(live.tab, live.page) if live is not None else "not ready"
-        except (OSError, TimeoutError) as problem:
+            asked = _ask_page(self._store, self._number, live.tab, live.page) if live is not None else "not ready"
+        except (OSError, TimeoutError, LindaError) as problem:
             asked = str(problem)
         if asked == "asked":
             # The run closes its browser before it tells.
@@ -210,7 +221,7 @@ class _LogOutWhenReady:
 def _by_own_run(store: Store, number: str, browser_args: Sequence[str], timeout: float, signals: bool) -> None:
     if number not in store.numbers() or not (store.home.stamped("backup", number) or store.profile(number).is_dir()):
         raise SessionNotFound(f"there is no login of {number} here", f"linda info {number}", session=number)
-    listening = _LogOutWhenReady()
+    listening = _LogOutWhenReady(store, number)
     listening.run = run = prepare(
         store.home,
         number,

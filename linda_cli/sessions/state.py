@@ -45,6 +45,9 @@ _FRESH: Entry = {
 
 _TICK_NS = 50_000_000
 
+_LOGOUT_LASTS_MS = 120_000
+"""The page takes up to 20 s to log out, and a run some more to close its browser before it records that."""
+
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
@@ -173,6 +176,19 @@ class State:
         """Record whose login this number has from now on; see :mod:`linda_cli.sessions.ownership`."""
         self.update(number, lambda entry: set_owner(entry, owner))
 
+    def ask_logout(self, number: str) -> None:
+        """Note that the page is asked to log out, so that whoever sees the logout can say by whom."""
+        self.save(number, logoutAskedAt=iso(now_ms()))
+
+    def take_back_logout(self, number: str) -> None:
+        """The page did not log out."""
+        self.save(number, logoutAskedAt=None)
+
+    def logout_was_asked(self, number: str) -> bool:
+        """Whether a logout that is seen now was asked for here."""
+        asked = ms_of(self.entry(number).get("logoutAskedAt"))
+        return asked is not None and abs(now_ms() - asked) <= _LOGOUT_LASTS_MS
+
     def forget(self, number: str, reason: str, *, condemn: str | None = None) -> None:
         """From now on no older login of this number comes back by itself; ``condemn`` ends one login for good."""
         before = self._forgotten_file(number)
@@ -181,7 +197,7 @@ class State:
         moment = iso(now_ms())
         revoked_at = {**({condemn: moment} if condemn else {}), **before.revoked_at}
         self._write_forgotten(number, Forgotten(moment, reason, condemned, revoked_at))
-        self.save(number, linkAfter=moment, isLinked=False, lastState=reason)
+        self.save(number, linkAfter=moment, isLinked=False, lastState=reason, logoutAskedAt=None)
 
     def welcome(self, number: str, *, pardon: Collection[str] = ()) -> None:
         """Logins of any age may come back again: the session was ready, or a person asked for a restore.

@@ -233,7 +233,7 @@ def test_an_account_is_added_linked_backed_up_restored_and_removed_on_the_page(
         page.until("#rows a", "Reception").click()
         page.click("[data-do=logout]")
         page.click("#sure-yes", "Log out")
-        page.until("#account-words", "Logged out", timeout=60)
+        page.until("#account-words", "Logged out by you at", timeout=60)
         assert all(one["removedAt"] for one in world.phone.status()["devices"])
         page.click("[data-do=clear]")
         page.click("#sure-yes", "Remove account")

@@ -204,7 +204,7 @@ class TestLogoutAndDisconnection:
             # Not up: brought up for it. No code comes on show, and the account ends.
             done = server.post(f"accounts/{NUMBER}/logout")
             assert (done["unlinked"], done["aside"]) == (True, None)
-            user.wait_for("logged_out")
+            assert user.wait_for("logged_out")["reason"] == "by you"
             gone = server.until(lambda one: not one["up"])
             assert (gone["sessionData"]["sessionValid"], user.all("qr")) == (False, [])
             backups = server.get(f"accounts/{NUMBER}/backups")["backups"]
