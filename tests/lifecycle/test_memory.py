@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from chaos.homes import home_at, make_profile
+from linda_cli.browser.attach import find
+from linda_cli.browser.devtools import DevTools, Tab, pages
 from linda_cli.errors import Misused
 from linda_cli.lifecycle import decisions as do
 from linda_cli.lifecycle import observations as seen
@@ -20,6 +25,7 @@ from linda_cli.lifecycle.run import Run
 from linda_cli.lifecycle.start import prepare
 from linda_cli.sandbox.beside import stand_in
 from linda_cli.sessions import memory_history
+from linda_cli.sessions.clock import iso, now_ms
 from linda_cli.sessions.home import Home
 from linda_cli.sessions.memory_history import MOST, SLOT_MS, MemoryHistory
 from linda_cli.sessions.sizes import parse_megabytes
@@ -141,6 +147,16 @@ class TestHistory:
         assert memory_history.read(tmp_path / "memory.json") == ()
         MemoryHistory(tmp_path / "memory.json").add(5)
 
+    def test_info_shows_the_last_day(self, tmp_path: Path) -> None:
+        home = home_at(tmp_path / "home")
+        home.make()
+        make_profile(home.named_profile(NUMBER), NUMBER, rows=1)
+        slot = now_ms() // SLOT_MS * SLOT_MS
+        rows = [{"at": iso(slot - ago * SLOT_MS), "memoryMb": 100 + ago} for ago in (400, 20, 3)]
+        home.memory_history(NUMBER).write_text(json.dumps({"version": 1, "samples": rows}))
+        assert Linda(home.root).info()["memory"] == rows[1:]
+        assert "103 to 120 MB since" in Linda(home.root).run("info", NUMBER).out
+
 
 class Watched:
     """A run on the sandbox, in a thread, and its events."""
@@ -191,7 +207,25 @@ def test_a_real_browser_that_has_grown_is_restarted_without_a_code(linked: World
     assert linked.linda.info()["verdict"] == "restorable"
 
 
-def test_messages_put_the_restart_off_to_its_latest_moment(linked: World) -> None:
+def message(linked: World) -> None:
+    linked.phone.message("hello", NUMBER)
+
+
+def key(linked: World) -> None:
+    running = find(linked.profile)
+    assert running is not None
+    devtools = DevTools(running.port.socket_url)
+    try:
+        (page,) = pages(devtools)
+        Tab(devtools, str(page["targetId"])).call("Input.dispatchKeyEvent", type="keyDown", key="a", text="a")
+    finally:
+        devtools.close()
+
+
+@pytest.mark.parametrize("stir", [message, key])
+def test_messages_and_input_put_the_restart_off_to_its_latest_moment(
+    linked: World, stir: Callable[[World], None]
+) -> None:
     pace = Pace(memory_every=0.3, memory_quiet=2.0, memory_latest=8.0, memory_rest=0.0)
     with running(linked, pace) as watched:
         watched.wait_for("saved")
@@ -199,7 +233,9 @@ def test_messages_put_the_restart_off_to_its_latest_moment(linked: World) -> Non
 
         def talk() -> None:
             while not over.wait(0.4):
-                linked.phone.message("hello", NUMBER)
+                # Its browser may be the one that is just being restarted.
+                with contextlib.suppress(OSError, ValueError, AssertionError):
+                    stir(linked)
 
         talking = threading.Thread(target=talk)
         talking.start()

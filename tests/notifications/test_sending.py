@@ -24,11 +24,13 @@ from linda_cli.notifications import announcer as announcing_module
 from linda_cli.notifications import announcing, targets
 from linda_cli.notifications.announcer import Announcer
 from linda_cli.notifications.targets import Command, Target, Url
+from linda_cli.sessions.clock import iso, now_ms
 from linda_cli.sessions.home import Home
 from tests.linda import COMMAND, NUMBER, Linda, World
 from tests.server.served import Served
 
 SECRET = "geheim-token"
+OTHER = "971505760057"
 
 
 @pytest.fixture
@@ -133,7 +135,7 @@ def test_a_target_that_hangs_is_killed_and_keeps_nobody_waiting(
         announcer(event("logged_out", str(971505760000 + index), {}))
     assert time.monotonic() - began < 2
     until(lambda: any("could not be sent: no answer within 0.5 s" in line for line in said))
-    assert any("the oldest was dropped" in line for line in said)
+    until(lambda: any("the oldest was dropped" in line for line in said))
     pid = int((tmp_path / "told.py.pid").read_text())
     announcer.close(5)
     until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie")
@@ -170,6 +172,46 @@ def test_a_url_that_cannot_be_reached_is_a_failure_without_the_url(hook: Hook) -
     )
     assert why == "exit code 1"
     assert SECRET not in Url(hook.url, 1).name
+
+
+def test_what_only_the_home_shows_is_looked_at(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(announcing_module, "LOOK_EVERY", 0.05)
+    # A disk of which less is free than this.
+    monkeypatch.setattr("linda_cli.notifications.troubles.NEARLY_FULL", 1 << 60)
+    long_ago = iso(now_ms() - 11 * 86_400_000)
+    sessions = {
+        NUMBER: {"isLinked": True, "lastReady": long_ago},
+        OTHER: {"isLinked": True, "lastReady": iso(now_ms())},
+        "971505760058": {"isLinked": False, "lastReady": long_ago},
+    }
+    home.state_file.write_text(json.dumps({"sessions": sessions}))
+    with announcing(home, [], program(tmp_path, KEEPS), lambda _: None):
+        until(lambda: len(lines(tmp_path)) == 2)
+        monkeypatch.setattr("linda_cli.notifications.troubles.NEARLY_FULL", 0)
+        monkeypatch.setattr("linda_cli.notifications.troubles.ENOUGH", 0)
+        until(lambda: len(lines(tmp_path)) == 3)
+    told = [(one["event"], one["kind"], one["session"]) for one in lines(tmp_path)]
+    assert sorted(told[:2], key=str) == [
+        ("trouble", "disk_nearly_full", None), ("trouble", "not_ready", NUMBER)
+    ]  # fmt: skip
+    assert "not ready for 11 days" in next(one["message"] for one in lines(tmp_path) if one["kind"] == "not_ready")
+    assert told[2] == ("trouble_over", "disk_nearly_full", None)
+
+
+def test_a_disk_that_hangs_keeps_no_session_waiting(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs = threading.Event()
+    monkeypatch.setattr(announcing_module.shutil, "disk_usage", lambda _: hangs.wait(60))
+    said: list[str] = []
+    announcer = Announcer(home, targets.targets([], program(tmp_path, KEEPS)), said.append)
+    began = time.monotonic()
+    for _ in range(1100):
+        announcer(event("logged_out", NUMBER, {}))
+    assert any("one was dropped" in line for line in said)
+    announcer.close(0.5)
+    assert time.monotonic() - began < 3
+    hangs.set()
 
 
 def test_a_command_is_started_without_a_shell(home: Home, tmp_path: Path) -> None:
@@ -248,9 +290,15 @@ def test_a_run_tells_a_logout_and_its_end_and_shows_the_url_nowhere(world: World
 
 
 def test_a_server_tells_a_logout_of_an_account_and_its_end(linked: World, hook: Hook, tmp_path: Path) -> None:
-    words = ["--notify", hook.url, "--on-event", program(tmp_path, KEEPS)]
+    words = ["--notify", hook.url, "--on-event", program(tmp_path, KEEPS), "--max-memory", "100M"]
     with Served(linked, *words) as server:
         server.until(lambda one: one["isReady"])
+        # Every browser is larger than that: it is told, and counted, before it is restarted a minute later.
+        assert server.wait_for("memory_exceeded", session=NUMBER)["memoryMb"] > 100
+        until(lambda: b"linda_memory_exceeded_total 1.0" in server.ask("GET", "/metrics").body)
+        figures = dict(line.rsplit(" ", 1) for line in server.ask("GET", "/metrics").body.decode().splitlines())
+        assert float(figures["linda_browser_memory_max_bytes"]) > 100e6
+        assert server.status()["memoryPeakMb"] >= server.status()["memoryMb"] > 100
         shown = Path(f"/proc/{server.process.pid}/cmdline").read_bytes()
         assert SECRET.encode() not in shown
         linked.phone.log_out(NUMBER)
@@ -265,6 +313,12 @@ def test_a_server_tells_a_logout_of_an_account_and_its_end(linked: World, hook: 
     ]  # fmt: skip
     kept = "".join(path.read_text("utf-8", "replace") for path in linked.home.rglob("*.log"))
     assert SECRET not in kept + "".join(server.errors) + json.dumps(server.events)
+
+
+def test_a_code_that_nobody_scans_is_told_although_the_run_ends(world: World, tmp_path: Path) -> None:
+    with world.linda.start("--qr-timeout", "1", "--on-event", program(tmp_path, KEEPS)) as run:
+        assert run.end() == 15
+    assert [(one["event"], one["kind"]) for one in lines(tmp_path)] == [("trouble", "cannot_link")]
 
 
 def test_the_url_leaves_the_argument_list_of_linda_itself(tmp_path: Path, hook: Hook) -> None:

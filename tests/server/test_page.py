@@ -298,6 +298,63 @@ def test_every_action_works_by_tab_and_enter_on_a_small_phone_and_the_focus_stay
         assert page.complaints() == []
 
 
+def test_webhooks_and_tokens_are_made_changed_and_removed_by_tab_and_enter(
+    world: World, browser: Callable[..., Page]
+) -> None:
+    hook = "http://127.0.0.1:9/hook"
+    with Served(world, "--webhook-to", "127.0.0.1/32", JWT_SECRET=SECRET) as server:
+        server.token = make(SECRET, "root", "admin", 600)
+        page = browser(phone=True)
+        page.open(server)
+        page.until("#token")
+        page.press(server.token, Keys.ENTER)
+        page.until("#live", "live")
+        page.use("Webhooks")
+        page.until_focused("Webhooks")
+        page.tab_to("Address")
+        page.press(hook, Keys.TAB, "ready", Keys.ENTER)
+        page.until("#webhook-secret", "Its secret")
+        page.until("#webhooks li", f"{hook} (ready), nothing sent yet")
+        page.until_focused("Address")
+        page.use(f"Test {hook}")
+        page.until("[role=alert]", "Not delivered")
+        page.until_focused(f"Test {hook}")
+        page.use(f"Change events {hook}")
+        page.until("#ask-text")
+        page.until_focused("Events, with a comma between; empty for all")
+        page.press("ready, logged_out", Keys.ENTER)
+        page.until("#webhooks li", f"{hook} (ready, logged_out)")
+        page.until_focused(f"Change events {hook}")
+        page.press(Keys.ENTER)
+        page.until("#ask-text")
+        page.press("nothing of this", Keys.ESCAPE)
+        page.until_gone("#ask-text")
+        page.until_focused(f"Change events {hook}")
+        assert [one["events"] for one in server.get("webhooks")["webhooks"]] == [["ready", "logged_out"]]
+        page.use(f"Remove {hook}")
+        page.until("#sure-yes")
+        page.use("Remove")
+        page.until("#webhooks-empty")
+        page.until_focused("Webhooks")
+
+        page.driver.execute_script("document.activeElement.blur()")
+        page.use("Tokens")
+        page.until_focused("Tokens")
+        page.tab_to("For this number only; empty for all of the owner's")
+        page.press("+971 50 576 0056", Keys.ENTER)
+        page.until_focused("The token. Keep it")
+        made = str(page.until("#token-text").get_attribute("value"))
+        assert server.get("accounts", token=made)["total"] == 0
+        id_ = page.until("#token-id").text.split("to revoke it: ")[1].split(". ")[0]
+        page.tab_to("Revoke a token by its id")
+        page.press(id_, Keys.ENTER)
+        page.until("[role=alert]", "Revoked.")
+        page.until_focused("Revoke a token by its id")
+        assert server.ask("GET", "accounts", token=made).status == 401
+        assert page.driver.execute_script("return document.documentElement.scrollWidth") <= 320
+        assert page.complaints() == []
+
+
 def test_a_page_reconnects_when_the_server_was_started_anew(linked: World, browser: Callable[..., Page]) -> None:
     with Served(linked) as server:
         server.wait_for("ready")

@@ -38,6 +38,21 @@ function sure(title, text, yes) {
   });
 }
 
+// Asks for a line of text; null where that is cancelled.
+function ask(title, label, value) {
+  at("ask-title").textContent = title;
+  at("ask-label").textContent = label;
+  at("ask-text").value = value;
+  const dialog = at("ask");
+  dialog.returnValue = "no";
+  dialog.showModal();
+  at("ask-text").focus();
+  at("ask-text").select();
+  return new Promise((resolve) => {
+    dialog.onclose = () => dialog.open || resolve(dialog.returnValue === "yes" ? at("ask-text").value : null);
+  });
+}
+
 // -- screens
 
 async function route() {
@@ -246,7 +261,7 @@ at("add").addEventListener("submit", async (event) => {
 for (const button of document.querySelectorAll("[data-bulk]")) button.addEventListener("click", () => bulk(button.dataset.bulk, button));
 table.set_up();
 detail.set_up({ sure, failed, follow });
-settings.set_up({ sure, failed });
+settings.set_up({ sure, ask, failed });
 addEventListener("hashchange", () => {
   if (location.hash.startsWith("#sign-in=")) return fromLink();
   route();

@@ -6,11 +6,12 @@ import { moment } from "./words.js";
 const at = (id) => document.getElementById(id);
 let failed = () => {};
 let sure = async () => false;
+let ask = async () => null;
 
 const names = (text) => text.split(",").map((one) => one.trim()).filter(Boolean);
 
 export function set_up(tools) {
-  ({ failed, sure } = tools);
+  ({ failed, sure, ask } = tools);
   at("add-webhook").addEventListener("submit", (event) => act(event, async () => {
     const made = await post("webhooks", { url: at("webhook-url").value.trim(), events: names(at("webhook-events").value) });
     at("webhook-url").value = at("webhook-events").value = "";
@@ -46,7 +47,10 @@ async function act(event, what) {
 
 export async function webhooks() {
   const { webhooks: all } = await get("webhooks");
-  at("webhooks").replaceChildren(...all.map(row));
+  const list = at("webhooks");
+  const focused = list.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
+  list.replaceChildren(...all.map(row));
+  if (focused) (list.querySelector(`[aria-label="${CSS.escape(focused)}"]`) || at("webhooks-title")).focus();
   at("webhooks-empty").hidden = all.length > 0;
 }
 
@@ -72,7 +76,7 @@ function row(hook) {
     failed({ message: told.delivered ? `Delivered: answered ${told.status}.` : `Not delivered: ${told.problem}.` });
   });
   button("Change events", async () => {
-    const wanted = window.prompt("Events, with a comma between; empty for all", hook.events.join(", "));
+    const wanted = await ask(`Events for ${hook.url}`, "Events, with a comma between; empty for all", hook.events.join(", "));
     if (wanted !== null) await patch(`webhooks/${hook.id}`, { events: names(wanted) }).then(webhooks);
   });
   button("Remove", async () => {
