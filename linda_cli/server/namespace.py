@@ -16,6 +16,7 @@ from linda_cli.lifecycle.events import event
 from linda_cli.server.account_state import READY, AccountState
 from linda_cli.server.auth import Authenticator, Principal
 from linda_cli.server.event_bus import Published
+from linda_cli.server.outbox import BoundedEngine
 from linda_cli.server.problem_details import details
 from linda_cli.server.serializers import answer, of_event
 from linda_cli.server.service import AccountService
@@ -40,6 +41,9 @@ class _Client:
 class BoundedServer(socketio.AsyncServer):  # type: ignore[misc]
     """Socket.IO with a deadline for the handshake, one connection to a namespace for each client, and no event from a
     client but ``init``: the names of Socket.IO's own events must not reach their handlers from outside."""
+
+    def _engineio_server_class(self) -> type[BoundedEngine]:
+        return BoundedEngine
 
     async def _handle_eio_connect(self, eio_sid: str, environ: Any) -> Any:
         done = await super()._handle_eio_connect(eio_sid, environ)

@@ -18,6 +18,7 @@ from linda_cli.server.app import create_app
 from linda_cli.server.http_protocol import IDLE_WITHIN, BoundedHttpProtocol, most_connections, raise_file_limit
 from linda_cli.server.middleware import LARGEST_BODY
 from linda_cli.server.namespace import AccountNamespace
+from linda_cli.server.outbox import BoundedWebSocketProtocol
 from linda_cli.server.services import Services
 from linda_cli.sessions import served
 
@@ -35,7 +36,7 @@ def run(services: Services, listening: socket.socket, noted: Sequence[int]) -> N
 async def _run(services: Services, namespace: AccountNamespace, listening: socket.socket, noted: Sequence[int]) -> None:
     config = uvicorn.Config(
         create_app(services, namespace), lifespan="off", log_config=None, access_log=False,
-        timeout_graceful_shutdown=2, server_header=False, http=BoundedHttpProtocol, ws="websockets-sansio",
+        timeout_graceful_shutdown=2, server_header=False, http=BoundedHttpProtocol, ws=BoundedWebSocketProtocol,
         ws_max_size=LARGEST_BODY, timeout_keep_alive=IDLE_WITHIN, proxy_headers=False,
         # Events are small and go to many: to compress each for each costs more than it saves. Engine.IO pings itself.
         ws_per_message_deflate=False, ws_ping_interval=None,
