@@ -105,6 +105,8 @@ def rooms(modules: set[str]) -> set[str]:
                 "cleanup",
                 "clear",
                 "config",
+                "export",
+                "import",
                 "info",
                 "logout",
                 "logs",

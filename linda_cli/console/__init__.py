@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from linda_cli.console.output import deliver, is_terminal, put, reader_has_gone
-from linda_cli.errors import AnswerNeeded, LindaError
+from linda_cli.errors import AnswerNeeded, LindaError, Misused
 
 __all__ = ["Console", "Told", "clean", "is_terminal", "put", "told"]
 
@@ -113,6 +113,25 @@ class Console:
             raise AnswerNeeded(f"{question} There is no terminal to answer on", "the same command with --yes")
         put(sys.stderr, f"{clean(question)} [y/N] ")
         return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    def passphrase(self, question: str, *, twice: bool = False) -> str:
+        """``LINDA_PASSPHRASE``, else what is typed unseen on a terminal, ``twice`` for a new one. Raises
+        ``AnswerNeeded``, and ``Misused`` for an empty one or two that differ."""
+        given = os.environ.get("LINDA_PASSPHRASE")
+        if given is None:
+            if self.json or not is_terminal(sys.stdin) or not is_terminal(sys.stderr):
+                raise AnswerNeeded(f"{question}: there is no terminal to type it on", _PASSPHRASE_HINT)
+            import getpass
+
+            given = getpass.getpass(f"{question}: ", sys.stderr)
+            if twice and given != getpass.getpass("Once more: ", sys.stderr):
+                raise Misused("the two were not the same", "the same command again")
+        if not given:
+            raise Misused("an empty passphrase protects nothing", _PASSPHRASE_HINT)
+        return given
+
+
+_PASSPHRASE_HINT = "set LINDA_PASSPHRASE, as in: read -rs LINDA_PASSPHRASE; export LINDA_PASSPHRASE"
 
 
 def told(problem: LindaError, code: int) -> dict[str, Any]:

@@ -41,9 +41,12 @@ def info(told: Any, *, fancy: bool = False) -> str:
         ("linked at", state.get("linkedAt")),
         ("last ready", state.get("lastReady")),
         ("last stopped", _last_stop(state)),
+        ("moved away", _moved_away(told)),
         ("restored", f"{state.get('restoreCount', 0)} times, last {state.get('lastRestored') or 'never'}"),
     ]
     lines += columns([[f"  {name}", clean(str(value))] for name, value in facts if value])
+    if told.other_copy is not None:
+        lines.append(f"  {clean(told.other_copy.warning)}")
     lines.append(f"  {len(told.backups)} backups" if told.backups else "  no backups")
     lines += backups(told.backups)
     return "\n".join(lines)
@@ -56,6 +59,13 @@ def _mend(repair: str | None) -> str:
 def _last_stop(state: Mapping[str, Any]) -> str | None:
     moment = state.get("lastStopped")
     return f"{moment} ({state.get('lastStopReason')})" if moment else None
+
+
+def _moved_away(told: Any) -> str | None:
+    note = told.state.get("exported")
+    if told.verdict != "cleared" or not isinstance(note, dict) or note.get("moved") is not True:
+        return None
+    return f"{note.get('at')}, in {note.get('file')}"
 
 
 def _running(running: Any) -> str:
@@ -158,6 +168,30 @@ def logged_out(done: Any) -> str:
     lines = [f"{done.session} is forgotten here only: the phone still lists this device under Linked devices"]
     if done.aside:
         lines.append(f"undo: linda restore {done.session} --from {done.aside} --yes")
+    return "\n".join(lines)
+
+
+def exported(done: Any) -> str:
+    """What an export did."""
+    lines = [
+        f"{done.session} is in {clean(done.file)} ({size(done.size)}), encrypted and read again",
+        f"on the other machine: linda import {clean(done.file.rsplit('/', 1)[-1])}",
+    ]
+    if not done.moved:
+        lines.append("it is still here, too: run it in one place only (linda export --move gives it up here)")
+    elif done.aside:
+        lines.append(f"given up here; undo: linda restore {done.session} --from {done.aside}")
+    return "\n".join(lines)
+
+
+def imported(done: Any) -> str:
+    """What an import did."""
+    lines = [f"{done.session} is here, as it was on {clean(done.exported_from)} at {done.exported_at}"]
+    if done.aside:
+        lines.append(f"the session before it is kept as {done.aside}")
+    if not done.moved:
+        lines.append("it was exported without --move: stop it there, WhatsApp lets only one of them run")
+    lines.append(f"next: linda start {done.session}")
     return "\n".join(lines)
 
 

@@ -230,11 +230,13 @@ class Home:
     # -- being a home
 
     def is_there(self) -> bool:
-        """Whether this is a home: it has a state file, or ``sessions/`` beside ``.session-cache/``, or a session."""
+        """Whether this is a home: it has a state file, or ``sessions/`` beside ``.session-cache/``, a session or a
+        backup."""
         return (
             self.state_file.is_file()
             or (self.sessions.is_dir() and self.cache.is_dir())
             or any(_PROFILE.fullmatch(name) or _LINKING.fullmatch(name) for name in _names(self.sessions))
+            or bool(self.stamped("backup"))
         )
 
     def make(self) -> None:

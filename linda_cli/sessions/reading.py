@@ -12,6 +12,7 @@ from typing import Any
 from linda_cli.errors import AmbiguousSession, BackupUnusable, SessionNotFound
 from linda_cli.sessions import finding, manifest
 from linda_cli.sessions.checks import Look, look
+from linda_cli.sessions.copies import other_copy
 from linda_cli.sessions.fingerprints import profile_entries, vouching
 from linda_cli.sessions.home import Found, parse_stamped, require
 from linda_cli.sessions.locks import holder_of
@@ -226,6 +227,7 @@ class Reading:
             running=self._running(number, profile),
             state=state,
             backups=backups,
+            other_copy=other_copy(state, seen.login.digests) if seen.login else None,
         )
 
     def overview(self, each: Callable[[int, int], None] = lambda *_: None) -> Overview:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from linda_cli.sessions.checks import Check, Surroundings
+from linda_cli.sessions.copies import OtherCopy
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class Summary:
     running: Running | None
     state: Mapping[str, Any]
     backups: tuple[Backup, ...]
+    other_copy: OtherCopy | None
 
 
 @dataclass(frozen=True, slots=True)
