@@ -14,7 +14,7 @@ from pathlib import Path
 import pyrage
 import pytest
 
-from linda_cli.app import exit_code
+from linda_cli.app.exit_codes import exit_code
 from linda_cli.errors import LindaError
 from linda_cli.lifecycle.store import store_at
 from linda_cli.sessions.home import Home
@@ -310,6 +310,8 @@ class TestKeysAndPassphrases:
         assert (refused.code, "other keys" in refused.err) == (13, True)
         refused = other.run("import", str(file))
         assert (refused.code, "no private key was given" in refused.err) == (13, True)
+        assert refused.err.splitlines()[-1] == f"  try: linda --home {other.home} help import"
+        assert "--identity" in other.run("help", "import").out
         file.with_name("cut.age").write_bytes(file.read_bytes()[:-20])
         refused = other.run("import", str(file.with_name("cut.age")), "--identity", str(key))
         assert (refused.code, "cut short: it has" in refused.err) == (13, True)

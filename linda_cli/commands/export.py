@@ -41,4 +41,4 @@ def register(app: typer.Typer) -> None:
         else:
             seal = Seal(console.passphrase("Passphrase for the file", twice=True))
         done = export_login(store, number, output.absolute(), seal, move=move)
-        console.answer(done, words.exported(done))
+        console.answer(done, words.exported(done, console))

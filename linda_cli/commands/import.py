@@ -35,4 +35,4 @@ def register(app: typer.Typer) -> None:
             secret = console.passphrase(f"Passphrase of {file.name}") if age.needs_passphrase(opened) else None
             identities = [key for path in identity or () for key in age.identities_in(path)]
             done = import_login(store, opened, secret, identities, replace=replace)
-        console.answer(done, words.imported(done))
+        console.answer(done, words.imported(done, console))

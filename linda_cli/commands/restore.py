@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
         store = open_store(context.obj.home, console.talk)
         if listing:
             there = store.restorable(number)
-            console.answer(there, words.restorable(there))
+            console.answer(there, words.restorable(there, console))
             return
         named = store.only(number)
         revoked = store.revoked_at(named, source) if source not in (None, "latest") else None

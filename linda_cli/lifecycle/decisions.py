@@ -27,6 +27,7 @@ class Lane(StrEnum):
     NETWORK = "network"
     PULSE = "pulse"
     BOT = "bot"
+    MEMORY = "memory"
     NONE = "none"
 
 
@@ -351,6 +352,13 @@ class CheckPulse(Action):
 
 
 # -- the rest
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureMemory(Action):
+    """How much memory the browser takes, and how long the page has seen no message and no input."""
+
+    lane: ClassVar[Lane] = Lane.MEMORY
 
 
 @dataclass(frozen=True, slots=True)

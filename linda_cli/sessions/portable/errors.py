@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from linda_cli.errors import BackupUnusable, WrongKey
 
-AGAIN = "linda export NUMBER -o FILE"
+AGAIN = "linda help import"
 
 
 def cut_or_changed(why: str) -> BackupUnusable:
@@ -30,9 +30,9 @@ def too_new(version: object) -> BackupUnusable:
 
 def no_export(why: str) -> BackupUnusable:
     """It is another kind of file."""
-    return BackupUnusable(f"this is no file of linda export: {why}", "linda import --help", reason="no export")
+    return BackupUnusable(f"this is no file of linda export: {why}", AGAIN, reason="no export")
 
 
 def wrong_key(why: str) -> WrongKey:
     """It cannot be opened with what was given."""
-    return WrongKey(f"the file stays closed: {why}; nothing was imported", "linda import --help", reason="wrong key")
+    return WrongKey(f"the file stays closed: {why}; nothing was imported", AGAIN, reason="wrong key")
