@@ -46,6 +46,7 @@ def info(told: Any, console: Console) -> str:
     lines += columns([[f"  {name}", clean(str(value))] for name, value in facts if value], width)
     if told.other_copy is not None:
         lines.append(f"  {clean(told.other_copy.warning)}")
+    lines += [f"  {line}" for line in _other_logins(told)]
     lines.append(f"  {len(told.backups)} backups" if told.backups else "  no backups")
     lines += backups(told.backups, width)
     return "\n".join(lines)
@@ -116,7 +117,8 @@ def backups(there: Iterable[Backup], width: int = 0) -> list[str]:
 def overview(told: Any, console: Console) -> str:
     """Every session of a home."""
     if not told.sessions:
-        return f"no sessions in {told.home}; {console.linda} start makes one"
+        none = f"no sessions in {told.home}; {console.linda} start makes one"
+        return "\n".join([none, *_other_logins(told)])
     rows = [["session", "verdict", "running", "backups", "last ready"]]
     for one in told.sessions:
         rows.append(
@@ -135,7 +137,11 @@ def overview(told: Any, console: Console) -> str:
         # Below the number where the table was too wide for the window.
         at += words not in lines[at]
         lines[at] = lines[at].replace(words, painted, 1)
-    return "\n".join(lines)
+    return "\n".join([*lines, *_other_logins(told)])
+
+
+def _other_logins(told: Any) -> list[str]:
+    return [clean(one.warning) for one in told.other_logins]
 
 
 def backed_up(made: Any) -> str:
@@ -225,6 +231,22 @@ def exported(done: Any, console: Console) -> str:
     elif done.aside:
         lines.append(f"given up here; undo: {console.linda} restore {done.session} --from {done.aside}")
     return "\n".join(lines)
+
+
+def adopted(done: Any, console: Console) -> str:
+    """What an adoption found and did."""
+    lines = []
+    for one in done.results:
+        what = f"{one.kind}, {clean(one.path)}"
+        if one.action == "adopted":
+            lines.append(f"{one.session} is adopted: {what}")
+            if one.aside:
+                lines.append(f"  the session before it is kept as {one.aside}")
+        else:
+            lines.append(f"{one.action}: {what}: {clean(one.reason)}")
+    named = [one.session for one in done.results if one.action == "adopted"]
+    lines.append("stop the program that used it: WhatsApp lets only one of them run")
+    return "\n".join([*lines, *(f"next: {console.linda} start {number}" for number in named)])
 
 
 def imported(done: Any, console: Console) -> str:

@@ -164,6 +164,10 @@ class Run:
         store.adopt_leftovers()
         self.number = store.resolve(self.number, {} if self.number else os.environ)
         self._locks.enter_context(store.run_lock(self.number or "linking", run=True))
+        for other in store.other_logins():
+            # A code would be shown beside a login that works.
+            if self.number in (None, other.session):
+                self.tell("note", what=other.warning)
         if self.number is None:
             self.tell("checked", verdict="missing", checks=())
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from linda_cli.errors import BackupUnusable, WrongKey
+from linda_cli.installation import upgrade
 
 AGAIN = "linda help import"
 
@@ -23,7 +24,7 @@ def too_new(version: object) -> BackupUnusable:
     """A later linda wrote it."""
     return BackupUnusable(
         f"the file was made by a newer linda (format {str(version)[:20]}); nothing was imported",
-        "pip install --upgrade linda-cli",
+        upgrade(),
         reason="too new",
     )
 

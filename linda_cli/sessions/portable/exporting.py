@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any, BinaryIO
 
 from linda_cli.errors import BackupUnusable, Failed, InUse, Misused, SessionNotFound
@@ -43,7 +44,9 @@ def export_login(store: Store, number: str | None, target: Path, seal: Seal, *, 
     began = time.monotonic()
     number = store.only(number)
     if os.path.lexists(target):
-        raise Misused(f"{target} is there already", f"linda export {number} -o {target.with_stem(target.stem + '-2')}")
+        raise Misused(
+            f"{target} is there already", f"linda export {number} -o {quote(str(target.with_stem(target.stem + '-2')))}"
+        )
     _is_of_use(store, number)
     with _given_up(store, number) if move else contextlib.nullcontext():
         made = store.backup(number, reason="export").backup
@@ -115,7 +118,9 @@ def _written(target: Path, description: Description, folder: Path, seal: Seal) -
     try:
         handle = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as problem:
-        raise Failed(f"{target} cannot be written: {problem.strerror or problem}", f"ls -ld {target.parent}") from None
+        raise Failed(
+            f"{target} cannot be written: {problem.strerror or problem}", f"ls -ld {quote(str(target.parent))}"
+        ) from None
     try:
         with os.fdopen(handle, "w+b") as file:
             own = _seal(file, description, folder, seal)
@@ -124,14 +129,14 @@ def _written(target: Path, description: Description, folder: Path, seal: Seal) -
             _read_again(file, description, seal.passphrase, own)
             size = file.seek(0, os.SEEK_END)
         if os.path.lexists(target):
-            raise Failed(f"{target} was made by somebody else meanwhile", f"ls -l {target}")
+            raise Failed(f"{target} was made by somebody else meanwhile", f"ls -l {quote(str(target))}")
         part.rename(target)
         sync_folder(target.parent)
     except BaseException as problem:
         part.unlink(missing_ok=True)
         if isinstance(problem, OSError):
             raise Failed(
-                f"{target} cannot be written: {problem.strerror or problem}", f"df -h {target.parent}"
+                f"{target} cannot be written: {problem.strerror or problem}", f"df -h {quote(str(target.parent))}"
             ) from problem
         raise
     return size

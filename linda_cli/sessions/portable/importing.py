@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Any, BinaryIO
 
 from linda_cli.errors import BackupUnusable, BrowserTooOld, DiskFull, Failed, InUse, ProfileDamaged
@@ -37,7 +38,9 @@ def opened_export(path: Path) -> Iterator[BinaryIO]:
     try:
         handle = open_regular(path)
     except OSError as problem:
-        raise BackupUnusable(f"{path} cannot be read: {problem.strerror or problem}", f"ls -l {path}") from problem
+        raise BackupUnusable(
+            f"{path} cannot be read: {problem.strerror or problem}", f"ls -l {quote(str(path))}"
+        ) from problem
     with os.fdopen(handle, "rb") as file:
         yield file
 
@@ -132,7 +135,7 @@ def _must_fit(store: Store, manifest: Manifest) -> None:
             raise DiskFull(
                 f"{folder} has {free // 1_000_000} MB free, and the login needs {2 * manifest.size // 1_000_000} MB; "
                 "nothing was imported",
-                f"df -h {folder}",
+                f"df -h {quote(str(folder))}",
             )
 
 
@@ -160,7 +163,7 @@ def _unpacked(store: Store, archive: ArchiveReader, description: Description) ->
             remove_tree(work)
         if isinstance(problem, OSError):
             raise Failed(
-                f"nothing was imported: {problem.strerror or problem}", f"df -h {store.home.cache}"
+                f"nothing was imported: {problem.strerror or problem}", f"df -h {quote(str(store.home.cache))}"
             ) from problem
         raise
     return stamped
