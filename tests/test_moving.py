@@ -23,6 +23,7 @@ from linda_cli.sessions.portable import archive, passphrase
 from linda_cli.sessions.portable.archive import ArchiveReader, Description
 from linda_cli.sessions.portable.importing import import_login, opened_export
 from tests.as_nobody import NOBODY, give, linda_as_nobody, needs_root, shared_folder
+from tests.conftest import needs
 from tests.linda import NUMBER, Linda, World, flip
 from tests.terminal import Terminal
 from tests.test_sqlite_logins import TRIALS
@@ -318,11 +319,16 @@ class TestKeysAndPassphrases:
         assert there(other) in ([], ["sessions"])
         other.json("import", str(file), "--identity", str(key))
         assert other.info()["verdict"] == "restorable"
-        # What is in it is a plain tar for whoever has the key and no linda.
-        plain = tmp_path / "login.tar"
-        pyrage.decrypt_file(str(file), str(plain), [identity])
-        listed = subprocess.run(["tar", "-tf", plain], capture_output=True, text=True, check=True).stdout
+
+    @needs("age", "tar")
+    def test_the_age_program_opens_it_as_the_docs_say(self, linked: World, file: Path, tmp_path: Path) -> None:
+        key = tmp_path / "key.txt"
+        made = subprocess.run(["age-keygen", "-o", key], capture_output=True, text=True, check=True).stderr
+        exported(linked, file, "--recipient", made.split()[-1])
+        listing = f"age -d -i {shlex.quote(str(key))} {shlex.quote(str(file))} | tar -t"
+        listed = subprocess.run(["sh", "-c", listing], capture_output=True, text=True, check=True).stdout
         assert listed.splitlines()[0] == "linda-export.json"
+        assert any(name.startswith("Default/IndexedDB/") for name in listed.splitlines())
 
     def test_a_passphrase_is_asked_for_twice_on_a_terminal_and_without_one_there_must_be_the_variable(
         self, linked: World, file: Path

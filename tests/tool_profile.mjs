@@ -18,9 +18,11 @@ async function open() {
 
 const [page, browser] = await open();
 await page.goto("https://web.whatsapp.com/");
-const shown = await page.waitForSelector("div[data-ref], #pane-side");
+// Playwright waits for what can be seen; puppeteer takes what is there, and no such option.
+const there = { state: "attached" };
+const shown = await page.waitForSelector("div[data-ref], #pane-side", there);
 if (await shown.evaluate((one) => one.id !== "pane-side")) say("qr");
-await page.waitForSelector("#pane-side");
+await page.waitForSelector("#pane-side", there);
 say("ready");
 for await (const _ of process.stdin);
 await browser.close();
