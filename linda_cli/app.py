@@ -50,7 +50,9 @@ _CODES_HELP = (
 _WITH_THREADS = ("start", "serve")
 """The verbs that last; the others are over sooner than threading is imported."""
 
-VERBS = ("start", "stop", "info", "backup", "restore", "clear", "cleanup", "logs", "serve", "token", "sandbox")
+VERBS = (
+    "start", "stop", "info", "backup", "restore", "clear", "cleanup", "logs", "serve", "token", "sandbox", "doctor",
+)  # fmt: skip
 
 
 def exit_code(problem: BaseException) -> int:

@@ -1,0 +1,75 @@
+"""What ``linda doctor`` found, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from linda_cli.console import clean
+from linda_cli.console.words import columns
+
+
+class Checked(Protocol):
+    """One line of the report, by the names it has in ``doctor``."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def ok(self) -> bool: ...
+    @property
+    def detail(self) -> str: ...
+
+
+class Finding(Protocol):
+    """Something wrong, and the command that mends it."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def command(self) -> str: ...
+    @property
+    def safe(self) -> bool: ...
+
+
+class Report(Protocol):
+    """All of it."""
+
+    @property
+    def healthy(self) -> bool: ...
+    @property
+    def home(self) -> str | None: ...
+    @property
+    def checks(self) -> Sequence[Checked]: ...
+    @property
+    def findings(self) -> Sequence[Finding]: ...
+    @property
+    def fixed(self) -> Sequence[Finding]: ...
+    @property
+    def bundle(self) -> str | None: ...
+    @property
+    def seconds(self) -> float: ...
+
+
+def findings(report: Report, *, fancy: bool = False) -> str:
+    """The checks in columns, then what is wrong with its command on a line of its own, to be copied."""
+    lines = [f"home: {clean(report.home)}" if report.home else "no home here: only the machine was looked at"]
+    rows = [[f"  {one.topic}", "ok" if one.ok else "wrong", clean(one.detail)] for one in report.checks]
+    lines += [
+        _coloured(line, one.ok) if fancy else line for line, one in zip(columns(rows), report.checks, strict=True)
+    ]
+    lines += [f"fixed: {clean(one.message)}" for one in report.fixed]
+    for number, one in enumerate(report.findings, 1):
+        lines += ["", f"{number}. {clean(one.message)}", f"   {clean(one.command)}"]
+    if report.findings:
+        safe = sum(one.safe for one in report.findings)
+        lines += [
+            "",
+            f"{len(report.findings)} to mend" + (f"; linda doctor --fix mends {safe} of them" if safe else ""),
+        ]
+    else:
+        lines.append("healthy")
+    if report.bundle:
+        lines.append(f"for a bug report: {clean(report.bundle)} (no login, key, password or number is in it)")
+    return "\n".join(lines)
