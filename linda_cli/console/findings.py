@@ -56,9 +56,8 @@ def findings(report: Report, *, fancy: bool = False) -> str:
     """The checks in columns, then what is wrong with its command on a line of its own, to be copied."""
     lines = [f"home: {clean(report.home)}" if report.home else "no home here: only the machine was looked at"]
     rows = [[f"  {one.topic}", "ok" if one.ok else "wrong", clean(one.detail)] for one in report.checks]
-    lines += [
-        _coloured(line, one.ok) if fancy else line for line, one in zip(columns(rows), report.checks, strict=True)
-    ]
+    for line, check in zip(columns(rows), report.checks, strict=True):
+        lines.append(f"\x1b[31m{line}\x1b[0m" if fancy and not check.ok else line)
     lines += [f"fixed: {clean(one.message)}" for one in report.fixed]
     for number, one in enumerate(report.findings, 1):
         lines += ["", f"{number}. {clean(one.message)}", f"   {clean(one.command)}"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import threading
 import time
@@ -28,7 +29,12 @@ Looking = Callable[[], Look]
 def patient_of(option: Path | None) -> Patient:
     """This machine, and the home that was named or is found from here."""
     found = find_home(option).home
-    return Patient(found if found.is_there() else None, short_command())
+    try:
+        there = found.is_there()
+    except PermissionError:
+        # Somebody else's: that is what is to be told of it.
+        there = True
+    return Patient(found if there else None, short_command())
 
 
 def examine(patient: Patient, within: float = WITHIN) -> Report:
@@ -60,9 +66,12 @@ def _looks(patient: Patient, within: float) -> dict[Topic, Looking]:
     }
     if patient.home is not None:
         home = patient.home
+        looks[Topic.RIGHTS] = partial(files.look_at_rights, patient, home)
+        if not os.access(home.root, os.R_OK | os.X_OK):
+            # Nothing in it can be looked at; the rights are what is wrong.
+            return looks
         looks |= {
             Topic.DISK: partial(files.look_at_disk, patient, home),
-            Topic.RIGHTS: partial(files.look_at_rights, patient, home),
             Topic.FILESYSTEM: partial(files.look_at_filesystem, patient, home),
             Topic.LOCKS: partial(logins.look_at_locks, patient, home),
             Topic.STORAGE_FORMAT: partial(logins.look_at_storage_format, patient, home),

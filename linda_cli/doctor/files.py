@@ -57,13 +57,13 @@ def look_at_rights(patient: Patient, home: Home) -> Look:
     found: list[Finding] = []
     owner = home.root.stat().st_uid
     if not patient.is_root and owner != patient.user:
-        command = f"sudo {quoted('chown', '-R', f'{patient.user}:', *_roots(home))}"
+        command = f"sudo {quoted('chown', '-R', _spelled(patient.user), *_roots(home))}"
         message = f"{home.root} belongs to the user {owner}, and you are {patient.user}"
         return Look(Topic.RIGHTS, message, (Finding(Topic.RIGHTS, message, command),))
     # What only root can make right again, is not for --fix of a user.
     for path, status in _entries(home):
         if status.st_uid != owner:
-            command = f"{patient.sudo}{quoted('chown', '-R', f'{owner}:', *_roots(home))}"
+            command = f"{patient.sudo}{quoted('chown', '-R', _spelled(owner), *_roots(home))}"
             message = f"{path} belongs to the user {status.st_uid} and not to {owner}, as the home does"
             found.append(Finding(Topic.RIGHTS, message, command, safe=patient.is_root))
             break
@@ -76,9 +76,19 @@ def look_at_rights(patient: Patient, home: Home) -> Look:
     return Look(Topic.RIGHTS, f"owner {owner}", tuple(found))
 
 
+def _spelled(user: int) -> str:
+    """As ``chown`` takes it: with a name the group follows by itself, with a number it must be named."""
+    import pwd
+
+    try:
+        return f"{pwd.getpwuid(user).pw_name}:"
+    except KeyError:
+        return f"{user}:{user}"
+
+
 def _roots(home: Home) -> tuple[Path, ...]:
     outside = not home.sessions.is_relative_to(home.root)
-    return (home.root, home.sessions) if outside and home.sessions.exists() else (home.root,)
+    return (home.root, home.sessions) if outside and os.path.lexists(home.sessions) else (home.root,)
 
 
 def _entries(home: Home) -> Iterator[tuple[Path, os.stat_result]]:

@@ -105,8 +105,16 @@ class Patient:
 
     @property
     def memory(self) -> Path | None:
-        """Where the browser's version is remembered."""
-        return self.home.browser_facts if self.home is not None else None
+        """Where the browser's version is remembered; nowhere in somebody else's home, where we would leave a file."""
+        return self.home.browser_facts if self.home is not None and self._is_ours(self.home) else None
+
+    @property
+    def driver_memory(self) -> Path | None:
+        """The same for the driver's."""
+        return self.home.driver_facts if self.home is not None and self._is_ours(self.home) else None
+
+    def _is_ours(self, home: Home) -> bool:
+        return home.root.stat().st_uid == self.user
 
     def linda(self, words: str) -> str:
         """A command of this linda on this home."""

@@ -61,7 +61,7 @@ def look_at_driver(patient: Patient) -> Look:
     """Is there a ChromeDriver of the browser's major version?"""
     try:
         driver = find_driver(patient.environ)
-        version = browser_version(driver, patient.home.driver_facts if patient.home is not None else None)
+        version = browser_version(driver, patient.driver_memory)
     except BrowserFailed as problem:
         return Look(Topic.DRIVER, problem.message, (_no_driver(patient, problem.message),))
     detail = f"ChromeDriver {version}, {driver}"

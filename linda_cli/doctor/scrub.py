@@ -22,9 +22,10 @@ _NAMED = re.compile(
     r"(\"?'?\s*[:=]\s*\"?'?(?:bearer |basic )?)[^\s\"'&,;}]+"
 )
 _QUERY = re.compile(r"(https?://[^\s?#\"'<>]*)[?#][^\s\"'<>]*")
-_LONG = re.compile(r"[A-Za-z0-9+=_-]{24,}")
-_WORDS = re.compile(r"(?:[A-Za-z]+|[0-9]+)(?:[-_=]+(?:[A-Za-z]+|[0-9]+))*")
-_BARE_KEY = re.compile(r"[A-Za-z]{40,}")
+_LONG = re.compile(r"[~.]?[A-Za-z0-9+/=_-]{22,}")
+_BETWEEN_WORDS = re.compile(r"[-_=+]+")
+_CASE_CHANGE = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[a-z])")
+_SHORT = re.compile(r"[a-z0-9_-]{1,12}")
 _DIGITS = re.compile(r"(?<![\d.])\+?[1-9][0-9]{6,14}(?![\d.])")
 _MOMENT = re.compile(r"1[6-9][0-9]{11}")
 _IPV4 = re.compile(r"(?<![\d.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![\d.])")
@@ -92,9 +93,22 @@ def _names(environ: Mapping[str, str]) -> Iterable[tuple[str, str]]:
 
 
 def _key(match: re.Match[str]) -> str:
-    """What looks like a key goes; words and numbers between hyphens, as our own names are, stay."""
+    """What looks like a key goes; words and numbers, as our own names and paths are made of, stay."""
     text = match[0]
-    return text if _WORDS.fullmatch(text) and not _BARE_KEY.search(text) else GONE
+    if "/" not in text or text[0] not in "/~.":
+        return text if all(map(_is_words, text.split("/"))) else GONE
+    return "/".join(part if _is_words(part) or _SHORT.fullmatch(part) else GONE for part in text.split("/"))
+
+
+def _is_words(text: str) -> bool:
+    """Each part is a number or a word; letters of which every other one is a capital are no word."""
+    if text.endswith("="):
+        return False
+    for part in _BETWEEN_WORDS.split(text.lstrip("~.")):
+        changes = len(_CASE_CHANGE.findall(part))
+        if part and not part.isdigit() and not (part.isalpha() and changes * 4 <= len(part) + 4):
+            return False
+    return True
 
 
 def _digits(match: re.Match[str]) -> str:

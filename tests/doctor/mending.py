@@ -21,7 +21,7 @@ from tests.as_nobody import NOBODY, closed_above
 MOUNTS = ("unshare", "--mount")
 """A mount namespace: what is mounted in it is seen by nobody else."""
 
-USERS = ("unshare", "--user", "--mount", "--map-users=0,0,65536", "--map-groups=0,0,65536", "--setuid=0", "--setgid=0")
+USERS = (sys.executable, str(Path(__file__).with_name("user_namespace.py")))
 """A user namespace with all users in it: its limits of the kernel are its own."""
 
 needs_namespaces = pytest.mark.skipif(
