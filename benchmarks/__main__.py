@@ -67,7 +67,7 @@ def page(rows: list[Row]) -> str:
         "",
         "Written by `make bench`. Ours and its peer are measured in turns in one run, so that whatever else the",
         f"machine does falls on both; each figure is the median of {TURNS} after one turn that is not counted. What",
-        "counts is the ratio: these machines are noisy. The stand-in serves the page without delay; the real one needs",
+        "counts is the ratio: these machines are noisy. The sandbox serves the page without delay; the real one needs",
         "6-8 s by itself.",
         "",
         f"Measured {datetime.now(UTC):%Y-%m-%d} on {machine()}.",

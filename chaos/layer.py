@@ -54,7 +54,7 @@ def laid_over(hand: Hand) -> Iterator[None]:
     for name in CHANGING:
         setattr(os, name, wrapped(name))
     # A clone is one call where copying is many; the many are what is to be stepped through.
-    durable._clone = lambda target, source: False
+    durable._clone = lambda _target, _source: False
     try:
         yield
     finally:

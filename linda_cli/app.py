@@ -1,10 +1,10 @@
-"""The front door: the command group, the global options, the one error boundary, the exit-code table."""
+"""The command line: the command group, the global options, the one error boundary, the exit-code table."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -18,6 +18,12 @@ from linda_cli import errors
 from linda_cli.console import Console, is_terminal, output, put
 from linda_cli.console import told as console_told
 from linda_cli.console.own_arguments import without_passwords
+from linda_cli.option_sources import Setting, boolean, defaults_of, name_variables, settings, use_general
+from linda_cli.sessions import configuration
+from linda_cli.sessions.configuration import ConfigurationFile
+from linda_cli.sessions.home import SANDBOX, find_home
+
+HELP = ["-h", "--help"]
 
 EXIT_CODES: dict[type[BaseException], int] = {
     errors.Failed: 1,
@@ -51,8 +57,15 @@ _WITH_THREADS = ("start", "serve")
 """The verbs that last; the others are over sooner than threading is imported."""
 
 VERBS = (
-    "start", "stop", "info", "backup", "restore", "clear", "cleanup", "logs", "serve", "token", "sandbox", "doctor",
+    "start", "stop", "info", "backup", "restore", "clear", "cleanup", "logs", "serve", "token", "sandbox", "config",
+    "doctor",
 )  # fmt: skip
+
+ALIASES = {"status": "info", "list": "info", "ls": "info", "restore-backup": "restore"}
+"""Names that people try, and the verb that each means."""
+
+_WITHOUT_FILE = ("config",)
+"""Verbs that the settings of ``linda.toml`` do not change, and that work where it is broken."""
 
 
 def exit_code(problem: BaseException) -> int:
@@ -68,12 +81,19 @@ class Globals:
     console: Console
     bot: tuple[str, ...] | None = None
     """What stood behind the first ``--`` of ``linda start``, None where there was none."""
+    sandbox: bool = False
+    """``--sandbox``: ``home`` is the sandbox's home then."""
+    home_source: str = "default"
+    """What named the home: ``option``, ``variable`` or ``default``."""
+    settings: Callable[[ConfigurationFile], list[Setting]] = lambda _: []
+    """Every setting with its source; loads every verb."""
 
 
 class FrontDoor(TyperGroup):
     """Takes the global options out of anywhere before ``--``, and turns every failure into a line and a code."""
 
     def main(self, args: Sequence[str] | None = None, *_: Any, **__: Any) -> Any:
+        """Run the command line and give its exit code. Every failure ends as one line, one hint and a code."""
         typed = list(sys.argv[1:] if args is None else args)
         # What is shown and kept of the command: never a password.
         given = without_passwords(typed)
@@ -83,12 +103,23 @@ class FrontDoor(TyperGroup):
         try:
             rest, options = take_globals(typed)
             console = Console(options.json, options.quiet, options.verbose)
+            rest = canonical(rest)
             self.load(rest)
             rest, bot = take_bot(rest)
             if rest[:1] and rest[0] in _WITH_THREADS:
                 _report_bugs_of_threads(given, options)
-            told = Globals(options.home, console, bot)
-            code = super().main(args=rest, prog_name="linda", standalone_mode=False, obj=told)
+            environ = dict(os.environ)
+            if options.sandbox:
+                # It has no say in a sandbox, so that real and sandbox logins never meet.
+                os.environ.pop("SESSION_PATH", None)
+            defaults = self._use_file(rest, options)
+            told = Globals(
+                _home_of(options), console, bot, options.sandbox, _home_source(options, environ),
+                lambda file: self._settings(file, environ),
+            )  # fmt: skip
+            code = super().main(
+                args=rest, prog_name="linda", standalone_mode=False, obj=told, default_map=defaults,
+            )  # fmt: skip
         except errors.LindaError as problem:
             code = exit_code(problem)
             _name_few_files(problem, given)
@@ -120,15 +151,32 @@ class FrontDoor(TyperGroup):
     def load(self, rest: Sequence[str]) -> None:
         """Import the one verb that was asked for; all of them only where that is not clear (help, a typing error)."""
         asked = rest[0] if rest else ""
-        asked = "restore" if asked == "restore-backup" else asked
         for verb in (asked,) if asked in VERBS else VERBS:
             import_module(f"linda_cli.commands.{verb}").register(_late)
         built = typer.main.get_group(_late)
         self.commands.update(built.commands)
         for command in [self, *built.commands.values()]:
             # The context brings the parameter for --help, which is made on demand and kept.
-            for parameter in command.get_params(typer.Context(command)):
+            for parameter in command.get_params(typer.Context(command, help_option_names=HELP)):
                 _speak_plainly(parameter)
+        for name, command in built.commands.items():
+            name_variables(name, command)
+
+    def _use_file(self, rest: Sequence[str], options: GlobalOptions) -> dict[str, Any]:
+        """Let ``linda.toml`` stand in for variables that are not set; gives the values of the verb's own table."""
+        verb = rest[0] if rest else ""
+        if verb not in self.commands or verb in _WITHOUT_FILE or any(word in HELP for word in _before_dashes(rest)):
+            return {}
+        file = configuration.read(_outer_root(options))
+        if not file.exists:
+            return {}
+        os.environ.update(use_general(file))
+        mine = defaults_of(file, verb, self.commands[verb])
+        return {verb: {"serve": mine} if verb == "sandbox" else mine}
+
+    def _settings(self, file: ConfigurationFile, environ: Mapping[str, str]) -> list[Setting]:
+        self.load(())
+        return settings(file, self.commands, environ)
 
     @staticmethod
     def _usage(console: Console, rest: Sequence[str], problem: TyperException) -> int:
@@ -162,9 +210,15 @@ class _Plain:
         if not isinstance(value, str) or self._kind is str:
             return value
         try:
-            return self._kind(value)
+            return boolean(value) if self._kind is bool else self._kind(value)
         except ValueError:
-            raise typer.BadParameter(f"{value!r} is no {self._kind.__name__}", ctx=ctx, param=param) from None
+            source = ctx.get_parameter_source(param.name) if ctx is not None else None
+            named = f" (variable {param.envvar})" if source is not None and source.name == "ENVIRONMENT" else ""
+            words = _KINDS.get(self._kind, self._kind.__name__)
+            raise typer.BadParameter(f"{value!r} is not {words}{named}", ctx=ctx, param=param) from None
+
+
+_KINDS: Mapping[Any, str] = {bool: "true or false", int: "a whole number", float: "a number"}
 
 
 def _speak_plainly(parameter: Any) -> None:
@@ -178,10 +232,13 @@ def _speak_plainly(parameter: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class GlobalOptions:
+    """The options that may stand anywhere before ``--``, as they were typed."""
+
     home: Path | None
     json: bool
     quiet: bool
     verbose: bool
+    sandbox: bool = False
 
 
 def _before_dashes(given: Sequence[str]) -> Sequence[str]:
@@ -189,11 +246,11 @@ def _before_dashes(given: Sequence[str]) -> Sequence[str]:
 
 
 def take_globals(given: Sequence[str]) -> tuple[list[str], GlobalOptions]:
-    """Take ``--home``, ``--json``, ``--quiet`` and ``--verbose`` out, wherever before ``--`` they stand."""
+    """Take ``--home``, ``--json``, ``--quiet``, ``--verbose`` and ``--sandbox`` out, wherever before ``--``."""
     before = list(_before_dashes(given))
     rest: list[str] = []
     home: Path | None = None
-    flags = {"--json": False, "--quiet": False, "--verbose": False}
+    flags = {"--json": False, "--quiet": False, "--verbose": False, "--sandbox": False}
     while before:
         word = before.pop(0)
         if word in flags:
@@ -207,7 +264,29 @@ def take_globals(given: Sequence[str]) -> tuple[list[str], GlobalOptions]:
         else:
             rest.append(word)
     rest += given[len(_before_dashes(given)) :]
-    return rest, GlobalOptions(home, flags["--json"], flags["--quiet"], flags["--verbose"])
+    chosen = GlobalOptions(home, flags["--json"], flags["--quiet"], flags["--verbose"], flags["--sandbox"])
+    return rest, chosen
+
+
+def canonical(rest: list[str]) -> list[str]:
+    """The words with an alias replaced by its verb, and ``help VERB`` by ``VERB --help``."""
+    if rest[:1] == ["help"]:
+        rest = [*rest[1:], "--help"]
+    return [ALIASES.get(rest[0], rest[0]), *rest[1:]] if rest else rest
+
+
+def _outer_root(options: GlobalOptions) -> Path:
+    """The home whose file counts: a sandbox has none of its own."""
+    root = find_home(options.home).home.root
+    return root.parent if root.name == SANDBOX else root
+
+
+def _home_of(options: GlobalOptions) -> Path | None:
+    return find_home(options.home).home.sandbox().root if options.sandbox else options.home
+
+
+def _home_source(options: GlobalOptions, environ: Mapping[str, str]) -> str:
+    return "option" if options.home is not None else "variable" if environ.get("LINDA_HOME") else "default"
 
 
 def take_bot(rest: list[str]) -> tuple[list[str], tuple[str, ...] | None]:
@@ -291,16 +370,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=_MARKUP,
     epilog=_CODES_HELP,
+    context_settings={"help_option_names": HELP},
 )
 _late = typer.Typer(add_completion=False, rich_markup_mode=_MARKUP)
 
 
 @app.callback()
 def linda(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+    version: bool = typer.Option(False, "--version", "-V", callback=_version, is_eager=True, help="Show the version."),
     home: str = typer.Option("", "--home", metavar="DIR", help="The folder that holds everything."),
     json: bool = typer.Option(False, "--json", help="Answer in JSON."),
-    quiet: bool = typer.Option(False, "--quiet", help="No talk; errors and a QR code still show."),
+    quiet: bool = typer.Option(False, "--quiet", help="Quiet output; errors and a QR code still show."),
     verbose: bool = typer.Option(False, "--verbose", help="Say more."),
+    sandbox: bool = typer.Option(False, "--sandbox", help="In the home's sandbox, on no real WhatsApp."),
 ) -> None:
     """Keeps a WhatsApp Web login alive: scan once, come back without a QR code."""

@@ -1,6 +1,6 @@
 """The failures of linda, by name.
 
-The core raises them; the doors (``app`` for the shell, later ``server`` for HTTP) price them, each by one table.
+The core raises them; ``app`` maps them to exit codes and ``server`` to HTTP statuses, each by one table.
 
 LindaError
 ├── Failed                  it was tried and did not work
@@ -16,10 +16,12 @@ LindaError
 │   ├── DatabaseFull        the database has no space left
 │   ├── DatabaseTooNew      only a newer linda can use the database
 │   └── AlreadyLinked       a code for an account that is linked and ready
-├── Misused                 what was asked for makes no sense
+├── Misused                 invalid options or arguments
 │   ├── BadNumber           not a WhatsApp number
 │   ├── AmbiguousSession    several sessions, and none was named
 │   ├── AnswerNeeded        a question, and nobody to ask
+│   ├── ConfigurationInvalid  linda.toml has a key or a value that nobody knows
+│   ├── ConfigurationUnsafe   linda.toml belongs to others, or others may write it
 │   ├── RequestTooLarge     a request body over the limit
 │   ├── RequestTooSlow      a request that did not arrive in time
 │   └── WorldsApart         a sandbox login met a real run, or the other way round
@@ -131,7 +133,7 @@ class AlreadyLinked(Failed):
 
 
 class Misused(LindaError):
-    """What was asked for makes no sense; nothing was touched."""
+    """Invalid options or arguments; nothing was touched."""
 
 
 class BadNumber(Misused):
@@ -144,6 +146,14 @@ class AmbiguousSession(Misused):
 
 class AnswerNeeded(Misused):
     """A question would have to be asked and there is no terminal to ask it on."""
+
+
+class ConfigurationInvalid(Misused):
+    """``linda.toml`` is no TOML, or has a key or a value that nobody knows."""
+
+
+class ConfigurationUnsafe(Misused):
+    """``linda.toml`` belongs to somebody else, or others may write it. It was not read."""
 
 
 class RequestTooLarge(Misused):
@@ -179,7 +189,7 @@ class BackupNotFound(NotFound):
 
 
 class SandboxNotFound(NotFound):
-    """No stand-in serves this home."""
+    """No sandbox serves this home."""
 
 
 class InUse(LindaError):

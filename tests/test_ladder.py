@@ -287,6 +287,17 @@ class TestAttaching:
         assert linked.browsers() == []
         assert linked.linda.json("stop", NUMBER)["wasRunning"] is False
 
+    def test_a_stop_that_cannot_back_up_closes_the_browser_and_says_why_there_is_no_backup(self, linked: World) -> None:
+        with linked.linda.start(NUMBER, "--once", "--keep-browser") as run:
+            run.wait_for("stopped")
+        # A login whose manifest is empty is damaged: nothing of it is kept as a backup.
+        (current,) = linked.profile.glob("Default/IndexedDB/*.leveldb/CURRENT")
+        current.write_bytes(b"MANIFEST-999999\n")
+        stopped = linked.linda.run("stop", NUMBER)
+        assert stopped.code == 0
+        assert "no backup was made after the stop:" in stopped.err
+        assert linked.browsers() == []
+
     def test_a_linda_that_was_killed_leaves_its_browser_attachable(self, linked: World) -> None:
         with linked.linda.start(NUMBER) as first:
             first.wait_for("saved")

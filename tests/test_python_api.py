@@ -1,16 +1,24 @@
-"""The library: ``Store`` without a browser, ``start`` with one."""
+"""The library: ``Store`` without a browser, ``start`` with one, and what both refuse."""
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 import linda_cli
 from linda_cli.browser.strays import Driver
 from linda_cli.browser.strays import drivers as drivers_on
-from linda_cli.errors import LindaError, LoggedOut, SessionNotFound
+from linda_cli.errors import BadNumber, LindaError, LoggedOut, Misused, SessionNotFound
+from linda_cli.sandbox.phone import Phone
 from linda_cli.sandbox.running import running
+from linda_cli.sessions.home import find_home
 from tests.linda import NUMBER, World
 
 
@@ -137,3 +145,120 @@ class TestStart:
         assert linked.browsers() == []
         assert linked.linda.info()["verdict"] == "restorable"
         assert issubclass(LoggedOut, LindaError)
+
+    def test_sandbox_is_the_home_and_the_page_of_the_sandbox(self, world: World) -> None:
+        heard: list[str] = []
+
+        def tell(event: linda_cli.Event) -> None:
+            heard.append(event.event)
+            if event.event == "qr":
+                served = running(find_home(world.home).home.sandbox().sandbox_server)
+                assert served is not None
+                Phone(served.control_url).scan(NUMBER)
+
+        with linda_cli.start(home=world.home, on_event=tell, sandbox=True) as session:
+            assert session.number == NUMBER
+            assert isinstance(session, linda_cli.Live)
+        assert heard.count("ready") == 1
+        assert not list((world.home / "sessions").glob("*"))
+        assert linda_cli.Store(world.inner).can_restore(NUMBER)
+
+
+WRONG: list[tuple[dict[str, Any], type[LindaError], str]] = [
+    ({"number": 971505760056}, BadNumber, "a number is a string, not 971505760056"),
+    ({"number": "12"}, BadNumber, "not a WhatsApp number"),
+    ({"engine": "firefox"}, Misused, "engine is selenium or undetected, not 'firefox'"),
+    ({"engine": None}, Misused, "engine"),
+    ({"link_with": "letter"}, Misused, "link_with is qr or code"),
+    ({"timeout": -1}, Misused, "timeout is too small"),
+    ({"timeout": 0}, Misused, "timeout is too small"),
+    ({"timeout": float("nan")}, Misused, "timeout is a number of seconds"),
+    ({"timeout": float("inf")}, Misused, "timeout is a number of seconds"),
+    ({"timeout": "60"}, Misused, "timeout is a number of seconds"),
+    ({"timeout": True}, Misused, "timeout is a number of seconds"),
+    ({"qr_timeout": -0.5}, Misused, "qr_timeout is too small"),
+    ({"hung_after": None}, Misused, "hung_after is a number of seconds"),
+    ({"backup_every": -1}, Misused, "backup_every is too small"),
+    ({"backup_every": "soon"}, Misused, "not a length of time"),
+    ({"max_generations": -1}, Misused, "max_generations"),
+    ({"max_generations": 1.5}, Misused, "max_generations"),
+    ({"headful": "yes"}, Misused, "headful is True or False"),
+    ({"sandbox": 1}, Misused, "sandbox is True or False"),
+    ({"on_event": "print"}, Misused, "on_event is a function"),
+    ({"browser_args": "--lang=fr"}, Misused, "browser_args is a list of strings"),
+    ({"browser_args": [1]}, Misused, "browser_args is a list of strings"),
+    ({"qr_file": 5}, Misused, "qr_file is a path"),
+    ({"home": 5}, Misused, "home is a path"),
+    ({"proxy": "nonsense"}, Misused, "proxy"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "kind", "words"), WRONG, ids=[str(wrong[0]) for wrong in WRONG])
+def test_a_wrong_argument_is_a_named_error_before_anything_is_made(
+    tmp_path: Path, arguments: dict[str, Any], kind: type[LindaError], words: str
+) -> None:
+    home = tmp_path / "home"
+    with pytest.raises(kind) as refused, linda_cli.start(**{"home": home, **arguments}):
+        pass
+    assert words in refused.value.message
+    assert refused.value.hint
+    assert not home.exists()
+
+
+def test_an_argument_that_start_does_not_have_is_a_type_error_of_python_itself() -> None:
+    with pytest.raises(TypeError), linda_cli.start(tiemout=5):  # type: ignore[call-arg]
+        pass
+
+
+def test_every_public_name_can_be_imported_and_the_version_is_the_packages() -> None:
+    assert {name: getattr(linda_cli, name) for name in linda_cli.__all__}
+    assert linda_cli.__version__ == version("linda-cli")
+    assert set(linda_cli.__all__) <= set(dir(linda_cli))
+    assert issubclass(linda_cli.errors.LoggedOut, linda_cli.LindaError)
+    with pytest.raises(AttributeError):
+        _ = linda_cli.nothing_of_this_name  # type: ignore[attr-defined]
+
+
+GOOD_USE = """
+import linda_cli
+from linda_cli import Event, Info, LindaError, Session, Store, start
+
+def tell(event: Event) -> None:
+    print(event.event, event.facts)
+
+with start("971505760056", tell, engine="undetected", timeout=60, sandbox=True) as session:
+    live: Session = session
+    number: str = session.number
+    for event in session.events():
+        tell(event)
+info: Info = Store().info("971505760056")
+version: str = linda_cli.__version__
+"""
+BAD_USE = {
+    "start(971505760056)": "arg-type",
+    'start(engine="firefox")': "arg-type",
+    'start(timeout="60")': "arg-type",
+    "start(tiemout=60)": "call-arg",
+    "start(on_event=print)": "",
+}
+
+
+def test_type_checkers_see_what_start_takes_and_gives(tmp_path: Path) -> None:
+    (tmp_path / "good.py").write_text(GOOD_USE)
+    (tmp_path / "bad.py").write_text("from linda_cli import start\n" + "\n".join(BAD_USE) + "\n")
+    checked = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), "good.py", "bad.py"],
+        cwd=tmp_path,
+        # An editable install is found by a hook of the interpreter, which a type checker does not run.
+        env={**os.environ, "MYPYPATH": str(Path(linda_cli.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found: dict[str, str] = {}
+    for line in checked.stdout.splitlines():
+        if line.startswith("bad.py"):
+            found.setdefault(line.split(":")[1], line)
+    assert not [line for line in checked.stdout.splitlines() if line.startswith("good.py")], checked.stdout
+    for at, (use, code) in enumerate(BAD_USE.items(), 2):
+        assert (f"[{code}]" in found.get(str(at), "")) if code else (str(at) not in found), (use, checked.stdout)

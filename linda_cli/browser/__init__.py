@@ -1,0 +1,1 @@
+"""Chromium and ChromeDriver: starting, finding, attaching, ending."""

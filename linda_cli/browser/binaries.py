@@ -63,6 +63,7 @@ def browser_version(binary: Path, memory: Path | None = None) -> str:
     status = binary.stat()
     key = [str(binary), status.st_ino, status.st_size, status.st_mtime_ns]
     if memory is not None:
+        # Only a shortcut: a memory that is missing or unreadable means asking the browser itself.
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             told = json.loads(memory.read_text())
             if told["binary"] == key:
@@ -75,6 +76,7 @@ def browser_version(binary: Path, memory: Path | None = None) -> str:
 
 def remember_version(binary: Path, version: str, memory: Path) -> None:
     """Keep a version that the browser itself said. Only a shortcut: not being able to write it is no failure."""
+    # The next command asks the browser again.
     with contextlib.suppress(OSError):
         status = binary.stat()
         key = [str(binary), status.st_ino, status.st_size, status.st_mtime_ns]

@@ -1,4 +1,4 @@
-"""Ending a browser: kindly first, then firmly, and not before it is proven to be ours; waiting until it has gone."""
+"""Ending a browser that is proven to be ours: ``Browser.close``, SIGINT, SIGTERM, SIGKILL; and waiting for it."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def close(running: Running, devtools: DevTools | None = None, *, kind: float = K
     if not everyone or not _same(everyone[0], running):
         _reap(running)
         return True
-    kindly = _asked(running, devtools) and _gone(running, everyone, kind)
+    clean = _asked(running, devtools) and _gone(running, everyone, kind)
     for number, patience in ((signal.SIGINT, 3.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, 5.0)):
         if _gone(running, everyone, 0.0):
             break
         _tell(everyone, number, only_first=number is not signal.SIGKILL)
-        kindly = _gone(running, everyone, patience) and number is signal.SIGINT
+        clean = _gone(running, everyone, patience) and number is signal.SIGINT
     _reap(running)
-    return kindly
+    return clean
 
 
 def _asked(running: Running, devtools: DevTools | None) -> bool:
@@ -45,7 +45,7 @@ def _asked(running: Running, devtools: DevTools | None) -> bool:
     try:
         own.call("Browser.close", 5.0)
     except TimeoutError:
-        # It does not listen any more: waiting for it to close kindly would be waiting for nothing.
+        # It does not listen any more: waiting for a clean close would be waiting for nothing.
         return False
     except OSError:
         # It may well be gone before it could answer; whoever waits for it will see.
@@ -59,6 +59,7 @@ def _asked(running: Running, devtools: DevTools | None) -> bool:
 def _same(process: psutil.Process, running: Running) -> bool:
     import psutil
 
+    # A process that is gone is not the same one.
     with contextlib.suppress(psutil.Error):
         return running.started == 0.0 or abs(process.create_time() - running.started) < 0.1
     return False
@@ -83,6 +84,7 @@ def _gone(running: Running, everyone: list[psutil.Process], patience: float) -> 
         _reap(running)
         alive = False
         for process in everyone:
+            # A process that is gone is not alive, which is what is asked.
             with contextlib.suppress(psutil.Error):
                 alive = alive or (process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
         if not alive:

@@ -1,7 +1,7 @@
 """One connection to a browser's DevTools: calls that are answered, events that are told as they come.
 
 Selenium does what is done to the page. This is for what Chromium says by itself (a binding called, a tab crashed, the
-browser gone), which WebDriver has no way to push, and for closing the browser kindly.
+browser gone), which WebDriver has no way to push, and for ``Browser.close``.
 """
 
 from __future__ import annotations
@@ -84,6 +84,7 @@ class DevTools:
     def post(self, method: str, session: str | None = None, **params: Any) -> None:
         """A call whose answer nobody waits for: listeners may make these. Nothing is said where it fails."""
         message = {"id": next(self._numbers), "method": method, "params": params}
+        # A connection that is lost is noticed and told by the thread that reads it.
         with contextlib.suppress(OSError):
             self._send(json.dumps({**message, "sessionId": session} if session else message))
 

@@ -47,6 +47,7 @@ class Driver:
 
     @property
     def alive(self) -> bool:
+        """Whether its process still runs."""
         return self.child.poll() is None
 
     def selenium(self) -> WebDriver:
@@ -93,6 +94,7 @@ def attach(
         made = _ask(listens, "/session", {"capabilities": {"alwaysMatch": capabilities}}, deadline)
         session = str(made["sessionId"])
         if target is not None:
+            # A tab that closed meanwhile: the driver then works on the tab that it chose itself.
             with contextlib.suppress(OSError, ValueError):
                 _ask(listens, f"/session/{session}/window", {"handle": target}, deadline)
     except (OSError, ValueError, LookupError, TypeError) as problem:

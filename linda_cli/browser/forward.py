@@ -291,7 +291,7 @@ async def _browser_gone(lines: asyncio.StreamReader) -> None:
         return
     except OSError:
         # An old kernel: looked at now and then.
-        while os.path.exists(f"/proc/{pid}"):
+        while os.path.exists(f"/proc/{pid}"):  # noqa: ASYNC110, ASYNC240 - nothing tells it, and /proc never blocks
             await asyncio.sleep(1)
         return
     gone = asyncio.Event()

@@ -99,6 +99,7 @@ class Forwarding:
         """After its browser has gone, when it ends by itself."""
         if self.child is None:
             return
+        # It did not end by itself: it is ended below.
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.child.wait(2)
             return

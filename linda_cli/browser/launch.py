@@ -62,7 +62,7 @@ class Starting:
 def begin(binary: Path, arguments: Sequence[str], profile: Path, log: Path) -> Starting:
     """Start Chromium and return at once. Raises ``BrowserMissing``."""
     forget_port(profile)
-    # Its last words go to a file: a pipe would break when it outlives us.
+    # Its stderr goes to a file: a pipe would break when it outlives us.
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     try:
         child = subprocess.Popen(
@@ -111,8 +111,8 @@ def await_port(
 ) -> Running | None:
     """Wait until the browser listens; None where ``interrupted`` says so meanwhile.
 
-    Raises ``BrowserFailed`` with its last words where it dies, ``BrowserSilent`` after ``timeout`` seconds without a
-    sign of life; it is ended then.
+    Raises ``BrowserFailed`` with the line of its stderr that matters where it dies, ``BrowserSilent`` after ``timeout``
+    seconds without a sign of life; it is ended then.
     """
     child = starting.child
     deadline = starting.since + timeout
@@ -147,6 +147,7 @@ def started_at(pid: int) -> float:
     """When a process began, in seconds since 1970; 0.0 where it is gone."""
     import psutil
 
+    # A process that is gone has no beginning: 0.0 says so.
     with contextlib.suppress(psutil.Error):
         return float(psutil.Process(pid).create_time())
     return 0.0
@@ -154,8 +155,10 @@ def started_at(pid: int) -> float:
 
 def end(starting: Starting) -> None:
     """End a browser that never came up, with the process group that we gave it."""
+    # The whole group has ended already.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(starting.child.pid, 9)
+    # Stuck in the kernel after SIGKILL: waiting longer changes nothing, and its pid stays ours as its parent.
     with contextlib.suppress(subprocess.TimeoutExpired):
         starting.child.wait(5)
 

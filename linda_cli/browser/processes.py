@@ -46,10 +46,12 @@ class DevToolsPort:
 
     @property
     def address(self) -> str:
+        """``HOST:PORT``, as Selenium's ``debuggerAddress`` wants it."""
         return f"127.0.0.1:{self.port}"
 
     @property
     def socket_url(self) -> str:
+        """The WebSocket of the browser itself, with the uuid that only this browser has."""
         return f"ws://{self.address}{self.path}"
 
 
@@ -90,6 +92,7 @@ def main_process(profile: Path) -> Occupant | None:
     """The browser on a profile by its command line: ``SingletonLock`` is not there yet in its first moments."""
     if (found := occupant(profile)) is not None and found.proven:
         return found
+    # No /proc on this system: nobody is found, as where nobody is.
     with contextlib.suppress(OSError):
         for name in os.listdir("/proc"):
             try:
@@ -107,6 +110,7 @@ def runs_on(command: list[str], profile: Path) -> bool:
     for argument in command:
         name, _, value = argument.partition("=")
         if name == "--user-data-dir" and value:
+            # A path that cannot be resolved does not name this profile.
             with contextlib.suppress(OSError):
                 return os.path.realpath(value) == os.path.realpath(profile)
     return False
@@ -146,6 +150,7 @@ def memory_mb(pid: int) -> int:
 
     total = 0
     for process in family(pid):
+        # A process that ended meanwhile uses no memory.
         with contextlib.suppress(psutil.Error):
             try:
                 total += process.memory_full_info().pss

@@ -52,7 +52,7 @@ class _Attached(WebDriver):
         options._ignore_local_proxy = True
         super().__init__(options=options, service=_Running(driver))
 
-    def start_session(self, capabilities: dict[str, Any]) -> None:
+    def start_session(self, capabilities: dict[str, Any]) -> None:  # noqa: ARG002 - Selenium's signature
         """Take the one that is there."""
         self.session_id = self._made.session
         self.caps = dict(self._made.capabilities)

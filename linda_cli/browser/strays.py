@@ -48,6 +48,7 @@ def strays(sessions: Path) -> Iterator[Driver]:
 def drivers(sessions: Path) -> Iterator[Driver]:
     """Every driver that a linda started on a profile in this folder."""
     folder = os.path.realpath(sessions)
+    # No /proc on this system: no driver can be proven to be ours, so none is found.
     with contextlib.suppress(OSError):
         for name in os.listdir(_PROCESSES):
             found = _read(int(name)) if name.isdigit() else None

@@ -56,5 +56,6 @@ def _patch(driver: Path, target: Path) -> None:
         fresh.chmod(0o700)
         fresh.replace(target)
     finally:
+        # It has taken its name already.
         with contextlib.suppress(FileNotFoundError):
             fresh.unlink()

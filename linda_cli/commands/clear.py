@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
         backups: bool = typer.Option(False, "--backups", help="Remove its backups too."),
         yes: bool = typer.Option(False, "--yes", help="Do not ask."),
     ) -> None:
-        """Forget a session: it is backed up first and put aside; no older login of it comes back by itself."""
+        """Forget a session: back it up, move it to quarantine; no older login comes back by itself."""
         console = context.obj.console
         store = open_store(context.obj.home, console.talk)
         number = store.only(number)

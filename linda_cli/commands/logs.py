@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
         number: str = typer.Argument(None, help="A WhatsApp number; not needed where there is one session."),
         follow: bool = typer.Option(False, "--follow", "-f", help="Go on with what happens next."),
     ) -> None:
-        """Tell the story of a session: each change with its time and reason."""
+        """Show the event log of a session: each change with its time and reason."""
         console = context.obj.console
         store = open_reading(context.obj.home)
         with contextlib.closing(story_log.EventLog(_log_of(store, number))) as log:

@@ -28,4 +28,3 @@ def register(app: typer.Typer) -> None:
         console.answer(done, words.restored(done))
 
     app.command("restore")(restore)
-    app.command("restore-backup", hidden=True)(restore)

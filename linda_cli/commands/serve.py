@@ -45,7 +45,6 @@ def register(app: typer.Typer) -> None:
         behind_proxy: list[str] = typer.Option(
             None, "--behind-proxy", metavar="NETWORK", help="Proxies whose X-Forwarded headers to believe."
         ),
-        sandbox: bool = typer.Option(False, "--sandbox", help="Use the sandbox instead of WhatsApp Web."),
     ) -> None:
         """Keep many accounts up: REST, Socket.IO, a web page. Restores every valid session by itself."""
         from linda_cli.server import requirements
@@ -60,7 +59,7 @@ def register(app: typer.Typer) -> None:
         home = find_home(context.obj.home).home
         with ExitStack() as around:
             browser_args: tuple[str, ...] = ()
-            if sandbox:
+            if context.obj.sandbox:
                 from linda_cli.sandbox.beside import stand_in
 
                 home = home.sandbox()

@@ -11,7 +11,8 @@ import typer
 
 from linda_cli.console import is_terminal
 from linda_cli.console.story import Story
-from linda_cli.errors import LindaError, Misused
+from linda_cli.errors import LindaError
+from linda_cli.lifecycle.options import Engine, LinkMethod, Options, chosen
 from linda_cli.lifecycle.signals import stopping_on_signals
 from linda_cli.lifecycle.start import prepare
 from linda_cli.sessions.clock import parse_age
@@ -31,11 +32,11 @@ def register(app: typer.Typer) -> None:
         engine: str = typer.Option("selenium", "--engine", metavar="selenium|undetected", help="Which driver."),
         once: bool = typer.Option(False, "--once", help="Leave as soon as the login is saved."),
         keep_browser: bool = typer.Option(False, "--keep-browser", help="Leave the browser running."),
-        timeout: float = typer.Option(120, "--timeout", metavar="S", help="Seconds to ready; stands still at a code."),
-        qr_timeout: float = typer.Option(0, "--qr-timeout", metavar="S", help="Seconds for linking; 0 is for ever."),
+        timeout: float = typer.Option(120, "--timeout", metavar="S", help="Seconds to ready, codes not counted."),
+        qr_timeout: float = typer.Option(0, "--qr-timeout", metavar="S", help="Seconds for linking; 0: no limit."),
         qr_file: Path = typer.Option(None, "--qr-file", metavar="PNG", help="Write the code there too."),
         max_generations: int = typer.Option(3, "--max-generations", help="How many backups may be tried."),
-        backup_every: str = typer.Option("6h", "--backup-every", metavar="AGE", help="0 is never."),
+        backup_every: str = typer.Option("6h", "--backup-every", metavar="AGE", help="0: never."),
         takeover: bool = typer.Option(False, "--takeover", help="Take over from another computer."),
         watch: list[Path] = typer.Option(
             None, "--watch", metavar="PATH", help="With -- COMMAND…: run a bot beside, anew on a change there."
@@ -45,21 +46,16 @@ def register(app: typer.Typer) -> None:
         proxy: str = typer.Option(
             None, "--proxy", metavar="URL", help="http:// or socks5://[USER:PASSWORD@]HOST:PORT for the browser."
         ),
-        sandbox: bool = typer.Option(False, "--sandbox", help="Use the stand-in for WhatsApp Web."),
     ) -> None:
         """Attach to the running browser, open the saved profile, restore a backup, or link; then stay.
 
         With --watch and a command after -- that bot runs beside, and is started anew when its sources change.
         """
         console = context.obj.console
-        for name, value, allowed in (
-            ("--link-with", link_with, ("qr", "code")),
-            ("--engine", engine, ("selenium", "undetected")),
-        ):
-            if value not in allowed:
-                raise Misused(f"{name} is {' or '.join(allowed)}, not {value!r}", "linda start --help")
-        if timeout <= 0 or hung_after <= 0 or qr_timeout < 0 or max_generations < 0:
-            raise Misused("a time or a count is too small", "linda start --help")
+        # Before anything is made: a home, a sandbox, a bot's socket.
+        chosen(LinkMethod, link_with, "--link-with")
+        chosen(Engine, engine, "--engine")
+        Options(timeout=timeout, qr_timeout=qr_timeout, max_generations=max_generations, hung_after=hung_after)
         home = find_home(context.obj.home).home
         with ExitStack() as around:
             story = around.enter_context(Story(console, qr_file))
@@ -69,7 +65,7 @@ def register(app: typer.Typer) -> None:
 
                 bot = Wanted.checked(context.obj.bot, watch or (), console.spelled, story.bot_said)
             browser_args: Sequence[str] = ()
-            if sandbox:
+            if context.obj.sandbox:
                 from linda_cli.sandbox.beside import stand_in
 
                 home = home.sandbox()

@@ -64,7 +64,6 @@ def register(app: typer.Typer) -> None:
         context: typer.Context,
         owner: str = typer.Option(None, "--owner", metavar="NAME", help="All of this owner's, made until now."),
         token_id: str = typer.Option(None, "--id", metavar="ID", help="One token or link, by its id."),
-        sandbox: bool = typer.Option(False, "--sandbox", help="Of a server with --sandbox."),
     ) -> None:
         """Revoke tokens; the server ends their sockets within a second."""
         if (owner is None) == (token_id is None):
@@ -83,7 +82,6 @@ def register(app: typer.Typer) -> None:
         if owner is not None:
             auth.check_owner(owner, "linda token revoke --owner alice")
         home = find_home(context.obj.home).home
-        home = home.sandbox() if sandbox else home
         url = os.environ.get("LINDA_DATABASE_URL") or None
         if url is None and not home.database.exists():
             raise Misused(

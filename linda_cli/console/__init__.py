@@ -21,15 +21,24 @@ class Told(Protocol):
     """An event of a run, by the names it has in ``lifecycle``."""
 
     @property
-    def event(self) -> str: ...
+    def event(self) -> str:
+        """Its name."""
+
     @property
-    def session(self) -> str | None: ...
+    def session(self) -> str | None:
+        """The number, None until it is known."""
+
     @property
-    def at(self) -> str: ...
+    def at(self) -> str:
+        """When, ISO 8601 UTC."""
+
     @property
-    def elapsed_ms(self) -> int: ...
+    def elapsed_ms(self) -> int:
+        """Milliseconds since the run began."""
+
     @property
-    def facts(self) -> Mapping[str, Any]: ...
+    def facts(self) -> Mapping[str, Any]:
+        """What else is told with it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ def without_passwords(words: Sequence[str]) -> list[str]:
     shown: list[str] = []
     for word in words:
         is_proxy = word.startswith("--proxy=") or (shown[-1:] == ["--proxy"])
-        shown.append(_replaced(word, is_proxy, lambda secret: _HIDDEN))
+        shown.append(_replaced(word, is_proxy, lambda _secret: _HIDDEN))
     return shown
 
 

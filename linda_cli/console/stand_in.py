@@ -1,4 +1,4 @@
-"""What the stand-in for WhatsApp Web has to say to a person."""
+"""The sandbox as it is told to a person."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from linda_cli.console.words import columns
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """Where a stand-in is. ``control_url``: where its phone is driven."""
+    """Where a sandbox is. ``control_url``: where its phone is driven."""
 
     home: str
     pid: int
@@ -31,7 +31,7 @@ def serving(told: Serving, linda: str) -> str:
     ]
     return "\n".join(
         [
-            f"a stand-in for WhatsApp Web serves {told.home}",
+            f"the sandbox serves {told.home}",
             f"its phone listens at {told.control_url}, process {told.pid}",
             "in another terminal:",
             *columns([[f"  {linda} {verb}", what] for verb, what in rows]),

@@ -108,6 +108,7 @@ class Story:
         self._screen.clear()
         if self._qr_file is not None and self._wrote_file:
             self._wrote_file = False
+            # The code has expired by itself; a file that cannot be removed must not end the run.
             with contextlib.suppress(OSError):
                 self._qr_file.unlink(missing_ok=True)
 
@@ -119,7 +120,7 @@ def spoken(told: Told, *, verbose: bool = False) -> str | None:
 
 
 def retold(line: Mapping[str, Any], *, verbose: bool = False) -> str:
-    """A line of the kept story for a person, with its day."""
+    """A line of the event log for a person, with its day."""
     name = str(line.get("event"))
     if name == "qr":
         words: str | None = f"code {line.get('attempt')} was shown"

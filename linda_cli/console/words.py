@@ -143,7 +143,9 @@ def cleared(done: Any) -> str:
     if done.removed:
         lines.append(f"removed: {', '.join(done.removed)}")
     source = done.backup.name if done.backup is not None else done.aside
-    lines.append(f"undo: linda restore {done.session} --from {source}" if source else "there was nothing to put aside")
+    lines.append(
+        f"undo: linda restore {done.session} --from {source}" if source else "there was nothing to move to quarantine"
+    )
     return "\n".join(lines)
 
 
@@ -163,6 +165,31 @@ def cleaned(done: Any, *, silent: bool) -> str:
     rows = [[verb[item.action], item.name, size(item.size), item.reason] for item in done.items]
     what = "would be " if done.dry_run else ""
     return "\n".join([*columns(rows), f"{done.removed} {what}removed, {size(done.freed)} {what}freed"])
+
+
+def configuration(answer: Mapping[str, Any]) -> str:
+    """Every setting with its value and its source, a table for each verb."""
+    named = {"option": "--home", "variable": "LINDA_HOME", "default": "found from the working directory"}
+    file = answer["file"] or "no linda.toml in it"
+    rows: dict[str, list[list[str]]] = {"": []}
+    for one in answer["settings"]:
+        table, _, key = one.key.rpartition(".")
+        source = {"variable": f"variable {one.variable}", "file": "linda.toml"}.get(one.source, one.source)
+        rows.setdefault(table, []).append([key, _value(one.value), source])
+    lines = [f"home {answer['home']} ({named[answer['homeSource']]})", f"file {file}"]
+    for table, there in rows.items():
+        if there:
+            lines += ["", f"[{table}]"] if table else [""]
+            lines += columns(there)
+    return "\n".join(lines)
+
+
+def _value(value: Any) -> str:
+    if value is None or value == []:
+        return "-"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def size(count: int) -> str:

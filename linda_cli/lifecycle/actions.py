@@ -36,7 +36,7 @@ from linda_cli.lifecycle.browser_session import BrowserSession, Gone, PageEvent,
 from linda_cli.lifecycle.decisions import Action, Lane
 from linda_cli.lifecycle.network import SHARED, way_out
 from linda_cli.lifecycle.observations import Observation, ProfileFacts
-from linda_cli.lifecycle.options import Options
+from linda_cli.lifecycle.options import Engine, Options
 from linda_cli.lifecycle.repair import drop_service_worker, drop_stale_lock, repair
 from linda_cli.lifecycle.saving import Outcome, Saver, Told
 from linda_cli.sessions import checks, manifest
@@ -563,7 +563,7 @@ class Actions:
 
     def _watching(self) -> dict[str, Any]:
         """How every browser of this run is observed and driven."""
-        patched = self._store.home.drivers if self._options.engine == "undetected" else None
+        patched = self._store.home.drivers if self._options.engine is Engine.UNDETECTED else None
         return {
             "page": self._page,
             "tell": self._heard,

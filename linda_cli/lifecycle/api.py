@@ -5,16 +5,19 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from linda_cli.browser import warm
-from linda_cli.errors import LindaError
+from linda_cli.errors import BadNumber, LindaError, Misused
 from linda_cli.lifecycle.events import Event, OnEvent
+from linda_cli.lifecycle.options import Engine, LinkMethod, Options, chosen
 from linda_cli.lifecycle.run import Run
 from linda_cli.lifecycle.start import prepare
 from linda_cli.lifecycle.world import Machine
+from linda_cli.sandbox.beside import stand_in
+from linda_cli.sessions.clock import parse_age
 from linda_cli.sessions.home import find_home
 from linda_cli.sessions.store import Store as _Store
 
@@ -23,23 +26,23 @@ if TYPE_CHECKING:
 
 
 class Store(_Store):
-    """The sessions of one home, without a browser: the seeds' ``SessionManager``.
+    """The sessions of one home, without a browser.
 
     ``home``: a folder, else found as the command line finds it. Every method raises the named errors of
     ``linda_cli.errors`` and returns the value that the command of the same name prints.
     """
 
     def __init__(self, home: Path | str | None = None) -> None:
-        found = find_home(Path(home) if home is not None else None)
+        found = find_home(_path(home, "home"))
         super().__init__(found, Machine(found.home))
 
 
-class Live:
+class Session:
     """A session that is up. ``driver`` is Selenium on a page that is ready."""
 
-    def __init__(self, run: Run, heard: queue.SimpleQueue[Event | None]) -> None:
+    def __init__(self, run: Run, events: queue.SimpleQueue[Event | None]) -> None:
         self._run = run
-        self._heard = heard
+        self._events = events
 
     @property
     def driver(self) -> WebDriver:
@@ -55,8 +58,12 @@ class Live:
 
     def events(self) -> Iterator[Event]:
         """Everything that happened so far and happens from here on, until the run ends."""
-        while (told := self._heard.get()) is not None:
-            yield told
+        while (event := self._events.get()) is not None:
+            yield event
+
+
+Live = Session
+"""The name that ``Session`` had before; it stays."""
 
 
 @contextlib.contextmanager
@@ -65,48 +72,125 @@ def start(
     on_event: OnEvent | None = None,
     *,
     home: Path | str | None = None,
-    **options: Any,
-) -> Iterator[Live]:
-    """Bring a session up as ``linda start`` does and stay with it until the block ends.
+    sandbox: bool = False,
+    link_with: Literal["qr", "code"] = "qr",
+    no_link: bool = False,
+    headful: bool = False,
+    engine: Literal["selenium", "undetected"] = "selenium",
+    once: bool = False,
+    keep_browser: bool = False,
+    timeout: float = 120.0,
+    qr_timeout: float = 0.0,
+    qr_file: Path | str | None = None,
+    max_generations: int = 3,
+    backup_every: float | str = "6h",
+    takeover: bool = False,
+    hung_after: float = 10.0,
+    signals: Path | str | None = None,
+    proxy: str | None = None,
+    browser_args: Sequence[str] = (),
+    can_show: bool = True,
+    link_again: bool = True,
+    driver_at_once: bool = True,
+) -> Iterator[Session]:
+    """Bring a session up as ``linda start`` does, and stay with it until the block ends.
 
-    ``options`` are the long options of ``linda start`` with underscores (``keep_browser=True``, ``timeout=60.0``).
-    ``driver_at_once=False`` attaches no ChromeDriver before ``live.driver`` is asked for, which spares its memory.
-    ``on_event`` is called from the run's own thread. Raises the named errors; a code to scan is an event ``qr``.
+    The options are those of ``linda start``. Times are seconds; ``backup_every`` also takes ``"6h"``, and 0 is never.
+    ``sandbox``: the sandbox's home below this one, and its page instead of WhatsApp Web. ``driver_at_once`` False:
+    ChromeDriver starts when ``driver`` is first asked for, which saves its memory. ``can_show`` False: nobody can see
+    a code, so that a logout ends the run; ``link_again`` False: it ends the run in any case.
+    ``on_event`` is called from the run's own thread; a code to scan is the event ``qr``.
+
+    Raises the named errors of ``linda_cli.errors``: ``BadNumber`` and ``Misused`` for arguments that are wrong, before
+    anything is touched.
     """
-    heard: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+    _check(number, on_event, sandbox, browser_args)
+    options: dict[str, Any] = {
+        "no_link": no_link,
+        "headful": headful,
+        "once": once,
+        "keep_browser": keep_browser,
+        "timeout": timeout,
+        "qr_timeout": qr_timeout,
+        "qr_file": _path(qr_file, "qr_file"),
+        "max_generations": max_generations,
+        "backup_every": parse_age(backup_every) if isinstance(backup_every, str) else backup_every,
+        "takeover": takeover,
+        "hung_after": hung_after,
+        "signals": _path(signals, "signals"),
+        "can_show": can_show,
+        "link_again": link_again,
+        "driver_at_once": driver_at_once,
+    }
+    Options(**options, link_with=chosen(LinkMethod, link_with, "link_with"), engine=chosen(Engine, engine, "engine"))
+    where = find_home(_path(home, "home")).home
+    events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
     ready = threading.Event()
     problem: list[BaseException] = []
 
-    def tell(told: Event) -> None:
-        heard.put(told)
+    def tell(event: Event) -> None:
+        events.put(event)
         if on_event is not None:
-            on_event(told)
-        if told.event == "ready":
+            on_event(event)
+        if event.event == "ready":
             ready.set()
 
-    run = prepare(find_home(Path(home) if home is not None else None).home, number, tell, **options)
+    with contextlib.ExitStack() as around:
+        arguments = tuple(browser_args)
+        if sandbox:
+            where = where.sandbox()
+            arguments = (*around.enter_context(stand_in(where.sandbox_server, keep=keep_browser)), *arguments)
+        run = prepare(
+            where, number, tell, browser_args=arguments, proxy=proxy, link_with=link_with, engine=engine, **options
+        )
 
-    def walk() -> None:
+        def walk() -> None:
+            try:
+                run.execute()
+            except BaseException as failure:  # noqa: BLE001 - raised again in the thread that waits
+                problem.append(failure)
+            finally:
+                events.put(None)
+                ready.set()
+
+        thread = threading.Thread(target=walk, name="linda", daemon=True)
+        thread.start()
+        if run.options.driver_at_once:
+            # The bot is going to ask for it; a command line has no use for it.
+            threading.Thread(target=warm.up_selenium, name="selenium", daemon=True).start()
         try:
-            run.execute()
-        except BaseException as failure:  # noqa: BLE001 - raised again in the thread that waits
-            problem.append(failure)
+            ready.wait()
+            if problem:
+                raise problem[0]
+            yield Session(run, events)
         finally:
-            heard.put(None)
-            ready.set()
-
-    thread = threading.Thread(target=walk, name="linda", daemon=True)
-    thread.start()
-    if run.options.driver_at_once:
-        # The bot is going to ask for it; a command line has no use for it.
-        threading.Thread(target=warm.up_selenium, name="selenium", daemon=True).start()
-    try:
-        ready.wait()
+            run.stop("the block ended")
+            thread.join()
         if problem:
             raise problem[0]
-        yield Live(run, heard)
-    finally:
-        run.stop("the block ended")
-        thread.join()
-    if problem:
-        raise problem[0]
+
+
+def _check(number: object, on_event: object, sandbox: object, browser_args: object) -> None:
+    """What annotations ask for, asked again of callers who do not check types."""
+    if number is not None and not isinstance(number, str):
+        raise BadNumber(f"a number is a string, not {number!r}", f"start({str(number)!r})")
+    if on_event is not None and not callable(on_event):
+        raise Misused(f"on_event is a function of one event, not {on_event!r}", _HINT)
+    if type(sandbox) is not bool:
+        raise Misused(f"sandbox is True or False, not {sandbox!r}", _HINT)
+    if isinstance(browser_args, str) or not isinstance(browser_args, Sequence):
+        raise Misused(f"browser_args is a list of strings, not {browser_args!r}", _HINT)
+    for argument in browser_args:
+        if not isinstance(argument, str):
+            raise Misused(f"browser_args is a list of strings, and {argument!r} is none", _HINT)
+
+
+def _path(given: object, name: str) -> Path | None:
+    if given is None or isinstance(given, Path):
+        return given
+    if not isinstance(given, str):
+        raise Misused(f"{name} is a path, not {given!r}", _HINT)
+    return Path(given)
+
+
+_HINT = "python -c 'import linda_cli; help(linda_cli.start)'"

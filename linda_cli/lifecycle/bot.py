@@ -73,9 +73,14 @@ class Side(Protocol):
 
     number: str | None
 
-    def stop(self, reason: str) -> None: ...
-    def wake(self) -> None: ...
-    def keep(self, told: Event) -> None: ...
+    def stop(self, reason: str) -> None:
+        """End the run."""
+
+    def wake(self) -> None:
+        """Let the run look at its bot."""
+
+    def keep(self, told: Event) -> None:
+        """Write an event to the session's log."""
 
 
 class Word(Enum):
@@ -340,6 +345,7 @@ class _Process:
     def end(self) -> int:
         """End the whole group, and give the exit code of the bot itself, 128 and more for a signal."""
         for number, patience in ((signal.SIGTERM, GRACE), (signal.SIGKILL, GRACE)):
+            # The group has ended already, or what is left of it changed its user and is not ours to signal.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, number)
             if _await_group(self.pid, patience):

@@ -125,12 +125,14 @@ class _Client:
         return True
 
     def _write(self) -> None:
+        # The bot has closed its end. A run must not depend on who listens.
         with self._connection, contextlib.suppress(OSError):
             while (line := self._waiting.get()) is not None:
                 self._connection.sendall(line)
 
     def end(self) -> None:
         """Send what waits, for half a second at most, and close."""
+        # A queue that is full belongs to a reader that does not read: it is closed without this line.
         with contextlib.suppress(queue.Full):
             self._waiting.put_nowait(None)
         self._writer.join(0.5)

@@ -402,7 +402,7 @@ class Knowledge:
             case do.Press(target=target):
                 return know._pressing(target, at)
             case do.Reload():
-                return know._reloading(at)
+                return know._reloading()
             case do.InstallObserver():
                 return replace(know, page=replace(know.page, document_at=at, installs=know.page.installs + 1))
             case do.Save():
@@ -455,7 +455,7 @@ class Knowledge:
             linking = replace(linking, asked_at=at)
         return replace(self, pressed_at=at, linking=linking)
 
-    def _reloading(self, at: float) -> Knowledge:
+    def _reloading(self) -> Knowledge:
         outage = self.outage
         if outage is not None:
             outage = replace(outage, reloads=outage.reloads + 1, via="reload")
@@ -569,7 +569,7 @@ class Knowledge:
         restoration = self.restoration
         match action:
             case do.Launch() | do.Attach():
-                return self._launch_failed(action, error, at)
+                return self._launch_failed(action, error)
             case do.CloseBrowser():
                 # It was ended as far as that is possible; to wait for it again would change nothing.
                 return self._closed(at)
@@ -654,7 +654,7 @@ class Knowledge:
             hung=False,
         )
 
-    def _launch_failed(self, action: Action, error: LindaError, at: float) -> Knowledge:
+    def _launch_failed(self, action: Action, error: LindaError) -> Knowledge:
         know = replace(self, browser=Browser.NONE, browser_reason=error.message)
         restoration, attempt = self.restoration, self.restoration.attempt
         final = isinstance(error, (BrowserMissing, BrowserSilent, BrowserTooOld, InUse))

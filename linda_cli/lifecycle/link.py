@@ -15,6 +15,7 @@ from linda_cli.lifecycle import decisions as do
 from linda_cli.lifecycle import proofs
 from linda_cli.lifecycle.decisions import Action, Lane
 from linda_cli.lifecycle.knowledge import Browser, Knowledge
+from linda_cli.lifecycle.options import LinkMethod
 from linda_cli.lifecycle.page import (
     move_other_account,
     network_asked,
@@ -166,7 +167,7 @@ def _followed(know: Knowledge, now: float) -> tuple[Action, ...]:
     if know.status is PageStatus.QR_EXPIRED:
         due = linking.renewed_at is None or now - linking.renewed_at >= 2.0
         return (do.Press(do.Target.NEW_CODES),) if due and not know.is_busy(Lane.BROWSER) else ()
-    if options.link_with == "code":
+    if options.link_with is LinkMethod.CODE:
         return _pairing_code(know, now)
     if reading.ref is not None and reading.ref != linking.ref:
         # The first code of each series lives longer than those after it.

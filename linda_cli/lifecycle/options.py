@@ -2,10 +2,40 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 from linda_cli.browser.proxy import Proxy
+from linda_cli.errors import Misused
+
+
+class LinkMethod(StrEnum):
+    """How an account is linked: a QR code that its phone scans, or a pairing code that is typed into it."""
+
+    QR = "qr"
+    CODE = "code"
+
+
+class Engine(StrEnum):
+    """Which ChromeDriver drives the browser."""
+
+    SELENIUM = "selenium"
+    UNDETECTED = "undetected"
+
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
+_HELP = "linda start --help"
+
+
+def chosen(kind: type[_Choice], value: str, name: str) -> _Choice:
+    """The member that ``value`` names. Raises ``Misused``, which calls it ``name``."""
+    try:
+        return kind(value)
+    except ValueError:
+        raise Misused(f"{name} is {' or '.join(kind)}, not {value!r}", _HELP) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +58,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Times in seconds.
+    """Times in seconds. Raises ``Misused`` for a value of the wrong type or out of its range.
 
     ``timeout``: to ready, standing still while a code is on show. ``qr_timeout`` 0: codes are renewed until stopped.
     ``hung_after``: a browser without a sign of life for this long is replaced. ``can_show``: there is somewhere a code
@@ -39,11 +69,11 @@ class Options:
     ask; for who has many sessions and speaks to few pages.
     """
 
-    link_with: str = "qr"
+    link_with: LinkMethod = LinkMethod.QR
     owner: str | None = None
     no_link: bool = False
     headful: bool = False
-    engine: str = "selenium"
+    engine: Engine = Engine.SELENIUM
     once: bool = False
     keep_browser: bool = False
     timeout: float = 120.0
@@ -61,3 +91,30 @@ class Options:
     proxy: Proxy | None = None
     signals: Path | None = None
     pace: Pace = field(default_factory=Pace)
+
+    def __post_init__(self) -> None:
+        for name in _SWITCHES:
+            _require(type(getattr(self, name)) is bool, name, "is True or False", getattr(self, name))
+        for name, least in _SECONDS.items():
+            value = getattr(self, name)
+            _require(_is_time(value), name, "is a number of seconds", value)
+            _require(value > least or (value == 0 and name in _ZERO_MEANS_NEVER), name, "is too small", value)
+        generations = self.max_generations
+        _require(
+            type(generations) is int and generations >= 0, "max_generations", "is a whole number from 0", generations
+        )
+
+
+_SWITCHES = ("no_link", "headful", "once", "keep_browser", "takeover", "can_show", "link_again", "driver_at_once")
+# What each must be more than. 0 is allowed where it means "never" or "for ever".
+_SECONDS = {"timeout": 0.0, "hung_after": 0.0, "qr_timeout": 0.0, "backup_every": 0.0}
+_ZERO_MEANS_NEVER = frozenset({"qr_timeout", "backup_every"})
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _require(holds: bool, name: str, what: str, value: object) -> None:
+    if not holds:
+        raise Misused(f"{name} {what}, not {value!r}", _HELP)

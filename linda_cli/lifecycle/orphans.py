@@ -10,7 +10,7 @@ from linda_cli.sessions.store import Store
 
 
 def end_dead_linkings(store: Store) -> list[str]:
-    """End them, a line for each. Closing kindly writes what the page knows: a login of the last seconds is kept by it.
+    """End them, a line for each. ``Browser.close`` writes what the page knows, a login of the last seconds too.
 
     A login on disk is another thing: that browser is for the next start to attach to.
     """

@@ -94,7 +94,7 @@ def _next_step(know: Knowledge, now: float) -> tuple[Action, ...]:
     if facts.refusal is not None:
         return _give_up(know, facts.refusal)
     if restoration.suspicion is not None and not _holds_another_login(know):
-        return _confirm_logout(know, now)
+        return _confirm_logout(know)
     if facts.can_restore and not restoration.profile_tried:
         return (do.PrepareProfile(),)
     if facts.verdict == "damaged" and restoration.damage_seen < 2:
@@ -115,7 +115,7 @@ def _holds_another_login(know: Knowledge) -> bool:
     )
 
 
-def _confirm_logout(know: Knowledge, now: float) -> tuple[Action, ...]:
+def _confirm_logout(know: Knowledge) -> tuple[Action, ...]:
     """A logout that is not proven: only its newest verified backup, in a fresh browser, can tell."""
     suspicion, restoration = know.restoration.suspicion, know.restoration
     assert suspicion is not None
@@ -267,10 +267,10 @@ def _attempt(know: Knowledge, now: float) -> tuple[Action, ...]:
         error = know.restoration.error
         reason = error.message if error is not None else know.browser_reason or "it is gone"
         return _step_failed(know, Failure("other", reason))
-    return _start(know, now)
+    return _start(know)
 
 
-def _start(know: Knowledge, now: float) -> tuple[Action, ...]:
+def _start(know: Knowledge) -> tuple[Action, ...]:
     """Have a browser on what is in place, as often as that may help."""
     restoration, attempt = know.restoration, know.restoration.attempt
     assert attempt is not None

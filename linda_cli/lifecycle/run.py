@@ -31,7 +31,7 @@ from linda_cli.lifecycle.decide import decide
 from linda_cli.lifecycle.events import Event, OnEvent, event, head
 from linda_cli.lifecycle.knowledge import Knowledge
 from linda_cli.lifecycle.observations import Observation
-from linda_cli.lifecycle.options import Options
+from linda_cli.lifecycle.options import LinkMethod, Options
 from linda_cli.sessions import story_log
 from linda_cli.sessions.storage.formats import formats_of
 from linda_cli.sessions.store import Store
@@ -141,7 +141,10 @@ class Run:
 
     def _take_session(self) -> None:
         store, home = self.store, self.store.home
-        if self.options.link_with == "code" and store.resolve(self.number, {} if self.number else os.environ) is None:
+        if (
+            self.options.link_with is LinkMethod.CODE
+            and store.resolve(self.number, {} if self.number else os.environ) is None
+        ):
             raise Misused(
                 "a pairing code is made for a number, and none was named", "linda start 971505760056 --link-with code"
             )

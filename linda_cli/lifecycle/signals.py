@@ -18,7 +18,8 @@ _HEARD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Stoppable(Protocol):
     """A run."""
 
-    def stop(self, reason: str) -> None: ...
+    def stop(self, reason: str) -> None:
+        """End it cleanly, with this reason."""
 
 
 @contextlib.contextmanager

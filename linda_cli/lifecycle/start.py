@@ -11,7 +11,7 @@ from linda_cli.browser.flags import extra_arguments
 from linda_cli.browser.proxy import Proxy, parse_proxy
 from linda_cli.errors import Misused
 from linda_cli.lifecycle.events import OnEvent, event
-from linda_cli.lifecycle.options import Options
+from linda_cli.lifecycle.options import Engine, LinkMethod, Options, chosen
 from linda_cli.lifecycle.run import Run
 from linda_cli.lifecycle.store import store_at
 from linda_cli.sessions.home import Home
@@ -30,6 +30,8 @@ def prepare(
     browser_args: Sequence[str] = (),
     beside: Wanted | None = None,
     proxy: str | None = None,
+    link_with: str = LinkMethod.QR,
+    engine: str = Engine.SELENIUM,
     **options: Any,
 ) -> Run:
     """A run in ``home`` that has not begun. ``browser_args`` come after those of ``LINDA_CHROME_ARGS``; ``beside`` is
@@ -37,8 +39,10 @@ def prepare(
 
     Raises ``Misused`` and ``BadNumber`` before anything is touched.
     """
-    chosen = Options(
+    wanted = Options(
         **options,
+        link_with=chosen(LinkMethod, link_with, "link_with"),
+        engine=chosen(Engine, engine, "engine"),
         url=address(os.environ.get("LINDA_URL")),
         proxy=proxy_of(proxy, os.environ.get("LINDA_PROXY")),
         browser_args=(*extra_arguments(os.environ.get("LINDA_CHROME_ARGS", "")), *browser_args),
@@ -47,11 +51,11 @@ def prepare(
     def tell_tidied(line: str) -> None:
         on_event(event("tidied", None, {"what": line}))
 
-    run = Run(store_at(home, tell_tidied), chosen, on_event, parse_number(number) if number is not None else None)
+    run = Run(store_at(home, tell_tidied), wanted, on_event, parse_number(number) if number is not None else None)
     if beside is not None:
         from linda_cli.lifecycle.bot import Bot
 
-        run.bot = Bot(beside, run, on_event, ignored=home.written_by_us(), once=chosen.once)
+        run.bot = Bot(beside, run, on_event, ignored=home.written_by_us(), once=wanted.once)
         run.on_event = run.bot.tell
     return run
 

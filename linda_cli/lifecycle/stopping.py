@@ -58,8 +58,11 @@ def stop_session(store: Store, number: str | None) -> StoppedSession:
             store.tell(line)
     backup = None
     if was_running:
-        with contextlib.suppress(LindaError):
+        try:
             backup = store.backup(found, reason="stop", verified=False).backup
+        except LindaError as problem:
+            # The browser is closed, which is what was asked for; earlier backups are as they were.
+            store.tell(f"no backup was made after the stop: {problem.message}")
     return StoppedSession(found, was_running, backup)
 
 
@@ -103,7 +106,7 @@ def _end(home: Home, name: str, holder: Holder) -> None:
 
 
 def _close(store: Store, number: str) -> None:
-    """Close a kept browser kindly; its profile gets its name if it has none yet."""
+    """Close a kept browser with ``Browser.close``; its profile gets its name if it has none yet."""
     from linda_cli.browser.attach import find
     from linda_cli.browser.close import close
     from linda_cli.browser.launch import Running

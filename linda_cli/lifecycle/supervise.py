@@ -77,7 +77,7 @@ def _ended(know: Knowledge, now: float) -> tuple[Action, ...]:
             named = page.logout.reason if page.logout is not None and reason is None else ""
             why = f"logged out: {named}" if named else "logged out"
             suspicion = do.Suspicion(page.login, proof.name, named)
-            return (*_outage_said(know, now, why), do.BeginRestoration(why, suspicion), do.CloseBrowser())
+            return (*_outage_said(know, why), do.BeginRestoration(why, suspicion), do.CloseBrowser())
     if proofs.OTHER_ACCOUNT.holds(know, now):
         return other_account(know, attached=know.source == "browser")
     return ()
@@ -151,7 +151,7 @@ def _pulse(know: Knowledge, now: float) -> tuple[Action, ...]:
 def _away(know: Knowledge, now: float) -> tuple[Action, ...]:
     outage, pace = know.outage, know.options.pace
     if know.browser is Browser.DEAD:
-        told = _outage_said(know, now, know.browser_reason) if outage is None or not outage.told else ()
+        told = _outage_said(know, know.browser_reason) if outage is None or not outage.told else ()
         return told or (
             (do.CloseBrowser(hung=know.hung),) if not know.is_busy(Lane.BROWSER) else (do.Wait(_next(know, now)),)
         )
@@ -165,7 +165,7 @@ def _away(know: Knowledge, now: float) -> tuple[Action, ...]:
     if know.up and not outage.told:
         sure = know.status in (PageStatus.GONE, PageStatus.CLIENT_FATAL)
         if sure or now - away_since(know, outage.since) >= pace.blip:
-            return _outage_said(know, now, _why(know))
+            return _outage_said(know, _why(know))
         return network_asked(know, now) or (do.Wait(_next(know, now)),)
     if know.status is PageStatus.REFUSED and not know.said.auth_failure:
         return (do.Tell("auth_failure", {"reason": "WhatsApp refuses this login for now"}),)
@@ -192,7 +192,7 @@ def progress_told_when(know: Knowledge, now: float) -> tuple[Action, ...]:
     return ()
 
 
-def _outage_said(know: Knowledge, now: float, reason: str) -> tuple[Action, ...]:
+def _outage_said(know: Knowledge, reason: str) -> tuple[Action, ...]:
     if know.outage is not None and know.outage.told:
         return ()
     pause = pause_after(know.retries, know.options.pace, know.chance)

@@ -26,6 +26,7 @@ def stand_in(folder: Path, *, keep: bool = False) -> Iterator[list[str]]:
     finally:
         if not keep:
             child.terminate()
+            # It ends when it has let go of its pages; nobody waits for it longer.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(5)
 
@@ -45,5 +46,5 @@ def launch(folder: Path, parent: int | None, *words: str) -> tuple[subprocess.Po
     if found is None:
         _, words_left = child.communicate(timeout=10)
         last = words_left.decode("utf-8", "replace").strip().splitlines()[-1:] or ["no reason given"]
-        raise Failed(f"the stand-in did not start: {last[0]}", "linda sandbox serve")
+        raise Failed(f"the sandbox did not start: {last[0]}", "linda sandbox serve")
     return child, found

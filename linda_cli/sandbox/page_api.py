@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"[1-9][0-9]{6,14}")
 
 
 def answer(state: SandboxState, page: Page, what: str, asked: Asked) -> Answer:
-    """The one door for a page's questions; an unknown or senseless one is ``Failed``."""
+    """Answer a page's question. Raises ``Failed`` for an unknown or invalid one."""
     if what not in _ANSWERS:
         raise Failed(f"the page asked for something unknown: {what}")
     return _ANSWERS[what](state, page, asked)

@@ -64,6 +64,7 @@ class Page:
                 for ready, _ in waiting.select():
                     if ready.fileobj is connection:
                         return
+                    # Another event has emptied the bell already.
                     with contextlib.suppress(BlockingIOError):
                         self._bell.recv(4096)
 

@@ -21,7 +21,7 @@ _REGISTERS_WITHIN = 15.0
 
 
 def do(state: SandboxState, verb: str, body: Body) -> Answer:
-    """The one door for the phone; what cannot be done is ``Failed``, what makes no sense ``Misused``."""
+    """Do what the phone asks. Raises ``Failed`` for what cannot be done, ``Misused`` for an invalid request."""
     if verb not in VERBS:
         raise Misused(f"no such verb: {verb}", "one of: " + ", ".join(sorted(VERBS)))
     with state.changed:

@@ -49,7 +49,7 @@ class WebServer(ThreadingHTTPServer):
         plain, address = super().get_request()
         return self._context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False), address
 
-    def verify_request(self, request: Any, client_address: Any) -> bool:
+    def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002 - socketserver's signature
         """No network: the connection is closed at once, and Chromium shows its own error page."""
         return self.state.network.accepts
 
@@ -73,6 +73,7 @@ class WebServer(ThreadingHTTPServer):
         """
         with self._guard:
             for connection in self._open:
+                # The page has closed its end already.
                 with contextlib.suppress(OSError):
                     socket.socket.shutdown(connection, socket.SHUT_RDWR)
 

@@ -1,4 +1,4 @@
-"""The second door: many accounts in one process, over REST, Socket.IO and a web page.
+"""Many accounts in one process, over REST, Socket.IO and a web page.
 
 ::
 

@@ -23,7 +23,7 @@ __all__ = ["Account", "Accounts", "SessionData"]
 
 @dataclass(frozen=True, slots=True)
 class SessionData:
-    """As seed 003 has it. ``auth_state`` is the last thing known, by the state file's words."""
+    """The session of an account as the API shows it. ``auth_state``: ``lastState`` of the state file."""
 
     is_authenticated: bool
     last_connected: str | None

@@ -148,7 +148,7 @@ def _handle_problems(api: FastAPI, say: Callable[[str], None]) -> None:
         return JSONResponse({**told, "instance": request.url.path}, failure.status_code, headers, _PROBLEM)
 
     @api.exception_handler(Exception)
-    async def bug(request: Request, failure: Exception) -> JSONResponse:
+    async def bug(request: Request, failure: Exception) -> JSONResponse:  # noqa: ARG001 - FastAPI's signature
         # The path is said, the query is not: a token may be in it.
         say(f"a bug in linda at {request.method} {request.url.path}\n{traceback.format_exc()}")
         return problem(request, LindaError("this is a bug in linda; its log has more", "see the log of the server"))

@@ -68,13 +68,14 @@ class Principal:
 class Revocations(Protocol):
     """What was revoked, from memory."""
 
-    def is_revoked(self, token_id: str | None, owner: str, issued_at: float) -> bool: ...
+    def is_revoked(self, token_id: str | None, owner: str, issued_at: float) -> bool:
+        """Whether this token, or all of its owner's of that time, were revoked."""
 
 
 class NothingRevoked:
     """For who keeps no revocations."""
 
-    def is_revoked(self, token_id: str | None, owner: str, issued_at: float) -> bool:
+    def is_revoked(self, token_id: str | None, owner: str, issued_at: float) -> bool:  # noqa: ARG002 - the protocol's
         """Never."""
         return False
 

@@ -88,7 +88,7 @@ class AccountNamespace(socketio.AsyncNamespace):  # type: ignore[misc]
         """How many are connected."""
         return len(self._clients)
 
-    async def on_connect(self, sid: str, environ: Mapping[str, Any], auth: object = None) -> None:
+    async def on_connect(self, sid: str, environ: Mapping[str, Any], auth: object = None) -> None:  # noqa: ARG002 - Socket.IO's
         """Let it in; it must say who it is before long."""
         self._clients[sid] = _Client(timer=self._end_after(sid, INIT_WITHIN))
 
@@ -185,7 +185,7 @@ class AccountNamespace(socketio.AsyncNamespace):  # type: ignore[misc]
             await self.emit("passkey_required", answer(event="passkey_required"), to=sid)
 
     async def carry(self, published: Published) -> None:
-        """Tell everybody who may hear it."""
+        """Send it to every client that is allowed to see it."""
         told, owner = published.event, published.owner
         if told.session is None:
             return

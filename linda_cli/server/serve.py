@@ -1,7 +1,7 @@
 """One server from its lock to its last browser: startup, wait, shutdown.
 
-Accounts come up first and the doors open beside that: what the doors need takes longer to load than a browser that is
-there takes to be attached to.
+The server accepts requests while accounts are being restored. Running browsers are attached to first: FastAPI and the
+others take longer to load than that.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from linda_cli.sessions.state import read_json
 
 Tell = Callable[[Event], None]
 _TAKE_UP = 2.0
-"""Seconds that the doors wait for running browsers to be attached to, some 35 ms for each."""
+"""Seconds that requests wait at most until running browsers are attached to, some 35 ms for each."""
 _LAST_WORDS = 3.0
 """Seconds for what the stopping itself has to tell."""
 
@@ -142,7 +142,7 @@ def home_id(home: Home) -> str:
         if isinstance(told, dict) and isinstance(told.get("id"), str) and told["id"]:
             return str(told["id"])[:32]
     except FileNotFoundError:
-        pass
+        pass  # the home's first server: it gets its id now
     except (OSError, ValueError) as problem:
         raise HomeUnusable(f"{home.identity} cannot be read: {problem}", f"ls -l {home.identity}") from None
     made = secrets.token_hex(16)
@@ -152,7 +152,7 @@ def home_id(home: Home) -> str:
 
 @contextlib.contextmanager
 def _noting_signals() -> Iterator[list[int]]:
-    """Whoever asks to stop before the doors can hear it must not leave browsers behind that come up just now."""
+    """A signal that comes before the server listens must not leave browsers behind that come up just now."""
     noted: list[int] = []
     before: dict[signal.Signals, Any] = {
         name: signal.signal(name, lambda number, _: noted.append(number)) for name in heard_signals()

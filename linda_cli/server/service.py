@@ -1,4 +1,4 @@
-"""What a caller may ask of accounts, for REST and Socket.IO alike: who may is decided here and nowhere else."""
+"""What a caller may ask of accounts, for REST and Socket.IO alike. Authorization is decided here and nowhere else."""
 
 from __future__ import annotations
 
@@ -538,7 +538,7 @@ def page_of(statuses: list[Status], limit: int | None, cursor: str | None) -> tu
 
 
 def without_secrets(status: Status) -> Status:
-    """A status for who may look and not touch: the debugging port is a way into the browser."""
+    """A status for a read-only token: without the debugging port, which is a way into the browser."""
     return replace(status, debugger_address=None)
 
 

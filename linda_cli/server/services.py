@@ -1,4 +1,4 @@
-"""What is behind the doors, in one value."""
+"""Everything that routes and sockets need, in one value."""
 
 from __future__ import annotations
 

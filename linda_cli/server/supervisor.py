@@ -214,7 +214,7 @@ class AccountSupervisor:
                     last = None
                     continue
             if step is Step.END:
-                if self._finish(last, starts):
+                if self._finish(starts):
                     return last
                 last = None
                 continue
@@ -231,7 +231,7 @@ class AccountSupervisor:
             self._wake.wait(pause)
         self._wake.clear()
 
-    def _finish(self, last: Outcome | None, starts: int) -> bool:
+    def _finish(self, starts: int) -> bool:
         """End the thread, unless somebody wants the account up again: looked at and ended under one lock."""
         if not self._wanted and not self._stopped_said:
             # It was asked to end between two runs, or before the first.

@@ -1,0 +1,1 @@
+"""Everything that linda does to files of a session; nothing here starts a browser."""

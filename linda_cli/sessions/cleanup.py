@@ -48,6 +48,7 @@ class Cleanup:
     errors: list[str] = field(default_factory=list)
 
     def run(self) -> Cleaned:
+        """Look at everything, remove what may go (unless it is a dry run), and tell of each."""
         home = self.store.home
         saved: dict[str, list[Backup]] = {}
         for backup in manifest.listed(home):

@@ -72,6 +72,7 @@ def fresh_name(path: Path) -> Path:
 
 
 def _write_aside(fresh: Path, path: Path, data: bytes, durable: bool) -> None:
+    # There is none, which is what is wanted.
     with contextlib.suppress(FileNotFoundError):
         fresh.unlink()
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -84,6 +85,7 @@ def _write_aside(fresh: Path, path: Path, data: bytes, durable: bool) -> None:
             os.fsync(handle)
         fresh.replace(path)
     except BaseException:
+        # The failure that is raised says more than one of tidying up after it.
         with contextlib.suppress(OSError):
             fresh.unlink()
         raise
@@ -100,6 +102,7 @@ def unfinished(folder: Path, *names: str) -> list[Path]:
     dead = []
     for one in there:
         if one.endswith(".new") and any(one.startswith(f".{name}.") for name in names) and not _lives(folder / one):
+            # It was taken or removed meanwhile: no leftover of ours any more.
             with contextlib.suppress(OSError):
                 handle = open_regular(folder / one)
                 try:
@@ -271,6 +274,7 @@ def tree_size(path: Path) -> int:
     total = 0
     for here, _, names in os.walk(path):
         for name in names:
+            # A file that vanished meanwhile has no size.
             with contextlib.suppress(OSError):
                 status = os.lstat(f"{here}/{name}")
                 total += status.st_size if stat.S_ISREG(status.st_mode) else 0

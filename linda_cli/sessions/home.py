@@ -8,8 +8,9 @@
            .session-cache/quarantine-<number>-<ms>/  put aside
            .session-cache/forgotten-<number>.json    since when older logins must not come back by themselves
            session-state.json
+           linda.toml                                settings
            linda.db                                  the accounts of linda serve
-           logs/                                     the story of each session, and the browser's last words
+           logs/                                     the event log of each session, and Chromium's stderr
            .sandbox/                                 the home of sandbox runs
 """
 
@@ -23,9 +24,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from linda_cli.errors import HomeNotFound, HomeUnusable
+from linda_cli.sessions import configuration
 from linda_cli.sessions.clock import LATEST_MS, now_ms
 from linda_cli.sessions.durable import make_folder, unfinished
 
+SANDBOX = ".sandbox"
 _NUMBER = r"[1-9][0-9]{6,14}"
 _PROFILE = re.compile(rf"session-({_NUMBER})")
 _LINKING = re.compile(r"linking-([0-9]{1,15})")
@@ -61,14 +64,17 @@ class Home:
 
     @property
     def cache(self) -> Path:
+        """Where backups, quarantine and what linda remembers lie."""
         return self.root / ".session-cache"
 
     @property
     def state_file(self) -> Path:
+        """What is known of each session."""
         return self.root / "session-state.json"
 
     @property
     def logs(self) -> Path:
+        """The event log of each session, and Chromium's stderr."""
         return self.root / "logs"
 
     def written_by_us(self) -> tuple[str, ...]:
@@ -83,18 +89,21 @@ class Home:
     @property
     def is_sandbox(self) -> bool:
         """Whether this is the home of sandbox runs."""
-        return self.root.name == ".sandbox"
+        return self.root.name == SANDBOX
 
     @property
     def sandbox_server(self) -> Path:
+        """Where the sandbox's server keeps its devices, certificate and address."""
         return self.root / "stand-in"
 
     @property
     def browser_facts(self) -> Path:
+        """The version that the installed browser said of itself."""
         return self.cache / "browser.json"
 
     @property
     def driver_facts(self) -> Path:
+        """The same of ChromeDriver."""
         return self.cache / "driver.json"
 
     @property
@@ -109,45 +118,57 @@ class Home:
 
     @property
     def drivers(self) -> Path:
+        """Where undetected-chromedriver's patched copies lie."""
         return self.cache / "drivers"
 
     def session_log(self, number: str) -> Path:
+        """The event log of a session."""
         return self.logs / f"session-{number}.log"
 
     def browser_log(self, profile: Path) -> Path:
+        """What Chromium wrote to stderr when it was last started on this profile."""
         return self.logs / f"browser-{profile.name}.log"
 
     def forgotten(self, number: str) -> Path:
+        """Since when older logins of this number must not come back by themselves."""
         return self.cache / f"forgotten-{number}.json"
 
     def store_lock(self, number: str) -> Path:
+        """The lock of a session's files, held for seconds."""
         return self.cache / "locks" / f"store-{number}.lock"
 
     @property
     def state_lock(self) -> Path:
+        """The lock of the state file."""
         return self.cache / "locks" / "state.lock"
 
     def run_lock(self, name: str) -> Path:
+        """The lock of a run, held for as long as it lasts; ``name``: a number, or ``linking``."""
         # Beside the profile and not in it, because the profile may be replaced; hidden, so that no pattern for
         # session-* meets it.
         return self.sessions / f".run-{name}.lock"
 
     def hash_memory(self, number: str) -> Path:
+        """The hashes of files that have not changed since."""
         return self.cache / f"hashes-{number}.json"
 
     # -- profiles
 
     def named_profile(self, number: str) -> Path:
+        """The profile of a number, under the number's name."""
         return self.sessions / f"session-{number}"
 
     def new_linking(self) -> Path:
+        """A profile for a run whose number is not known yet; newer than all others by its name."""
         taken = [int(match[1]) for name in _names(self.sessions) if (match := _LINKING.fullmatch(name))]
         return self.sessions / f"linking-{max([now_ms(), *(ms + 1 for ms in taken)])}"
 
     def numbers_with_profile(self) -> list[str]:
+        """All numbers that have a profile under their name, sorted."""
         return sorted(match[1] for name in _names(self.sessions) if (match := _PROFILE.fullmatch(name)))
 
     def linkings(self) -> list[Path]:
+        """All profiles whose folder has no number yet, oldest first."""
         return [self.sessions / name for name in sorted(_names(self.sessions)) if _LINKING.fullmatch(name)]
 
     # -- what carries a stamp
@@ -161,6 +182,7 @@ class Home:
         return sorted(found, key=lambda one: (one.ms, one.name), reverse=True)
 
     def at(self, stamped: Stamped | str) -> Path:
+        """Where a backup or a quarantined profile lies."""
         return self.cache / (stamped if isinstance(stamped, str) else stamped.name)
 
     def next_ms(self, number: str) -> int:
@@ -172,9 +194,11 @@ class Home:
         return max(now_ms(), newest + 1)
 
     def work_in_cache(self, kind: str, number: str, ms: int) -> Path:
+        """A backup or quarantine that is being made: hidden until it is whole."""
         return self.cache / f".{kind}-{number}-{ms}"
 
     def work_in_sessions(self, kind: str, number: str, ms: int) -> Path:
+        """A profile that is being put in place: hidden until it is whole."""
         return self.sessions / f".{kind}-{number}-{ms}"
 
     def leftovers(self, number: str | None = None) -> Iterator[tuple[Path, str, str, int]]:
@@ -200,6 +224,7 @@ class Home:
         return next((path for path, kind, _, _ in self.leftovers(number) if kind == "aside"), None)
 
     def forgotten_numbers(self) -> list[str]:
+        """All numbers with a ``forgotten-*`` file, sorted."""
         return sorted(match[1] for name in _names(self.cache) if (match := _FORGOTTEN.fullmatch(name)))
 
     # -- being a home
@@ -231,7 +256,7 @@ class Home:
         """The home of sandbox runs; ``SESSION_PATH`` has no say there, so real and sandbox logins never meet."""
         if self.is_sandbox:
             return self
-        root = self.root / ".sandbox"
+        root = self.root / SANDBOX
         return Home(root, root / "sessions")
 
 
@@ -299,27 +324,32 @@ class Found:
 def find_home(option: Path | None = None, environ: Mapping[str, str] = os.environ, cwd: Path | None = None) -> Found:
     """``--home``, else ``LINDA_HOME``, else the nearest home at or above the working directory, else the latter.
 
-    ``SESSION_PATH`` moves ``sessions/`` whichever way the home was found. Nothing is made.
+    ``SESSION_PATH``, else ``session-path`` in the home's ``linda.toml``, moves ``sessions/`` whichever way the home was
+    found. Nothing is made.
     """
     cwd = cwd or Path.cwd()
-    moved = environ.get("SESSION_PATH")
     named = option or (Path(environ["LINDA_HOME"]) if environ.get("LINDA_HOME") else None)
     if named is not None:
         root = Path(os.path.abspath(cwd / named.expanduser()))
-        return Found(_home(root, moved, cwd), (root,))
+        return Found(_home(root, _moved(root, environ), cwd), (root,))
     looked: list[Path] = []
     ceiling = Path(environ.get("HOME") or "~").expanduser()
     for folder in (cwd, *cwd.parents):
         looked.append(folder)
         if _home(folder, None, cwd).is_there() and folder.stat().st_uid == os.geteuid():
-            return Found(_home(folder, moved, cwd), tuple(looked))
+            return Found(_home(folder, _moved(folder, environ), cwd), tuple(looked))
         if folder == ceiling:
             break
-    return Found(_home(cwd, moved, cwd), tuple(looked))
+    return Found(_home(cwd, _moved(cwd, environ), cwd), tuple(looked))
 
 
 def _home(root: Path, moved: str | None, cwd: Path) -> Home:
     return Home(root, Path(os.path.abspath(cwd / Path(moved).expanduser())) if moved else root / "sessions")
+
+
+def _moved(root: Path, environ: Mapping[str, str]) -> str | None:
+    """Where sessions lie instead of in the home: the variable beats the home's own file."""
+    return environ.get("SESSION_PATH") or configuration.read(root).general.get("session-path")
 
 
 def require(found: Found) -> Home:

@@ -111,6 +111,7 @@ def is_ours_alone(file: os.PathLike[str]) -> bool:
 def shared(profile: Path) -> str | None:
     """A file where the login lies that has a second name somewhere, None where there is none."""
     for root in LOGIN_ROOTS:
+        # What cannot be read is the checks' to say; here only files with a second name are looked for.
         with contextlib.suppress(OSError):
             if (profile / root).is_file() and not is_ours_alone(profile / root):
                 return ascii(str(root))[1:-1]

@@ -56,6 +56,7 @@ class Manifest:
 
     @property
     def size(self) -> int:
+        """Bytes of all its files together."""
         return sum(entry.size for entry in self.files)
 
 

@@ -1,4 +1,4 @@
-"""Whose a login is: recorded in the state beside the login, and in each backup, so that all doors agree.
+"""Whose a login is: recorded in the state beside the login, and in each backup, so that command line and server agree.
 
 The owner is whoever linked the login: a user of ``linda serve``, or ``local`` for the command line. Nobody else gets it
 by naming its number.

@@ -206,6 +206,7 @@ def _swap_back(fresh: Path, target: Path, aside: Path, present: Path) -> None:
         target.rename(fresh)
     if os.path.lexists(aside) and not os.path.lexists(present):
         aside.rename(present)
+    # The renames are done and undone on disk or not at all; a failing fsync must not hide the first failure.
     with contextlib.suppress(OSError):
         sync_folder(target.parent)
 
@@ -271,6 +272,7 @@ def adopt_leftovers(home: Home, busy: Callable[[Path], bool], tell: Tell) -> Non
         number = linked_number(linking)
         if number is None or busy(linking):
             continue
+        # Somebody holds it: it gets its name at a later command.
         with contextlib.suppress(InUse), contextlib.ExitStack() as locks:
             locks.enter_context(held(home.run_lock("linking"), what="the linking run"))
             locks.enter_context(held(home.run_lock(number), what=f"session {number}"))

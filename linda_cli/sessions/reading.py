@@ -150,6 +150,7 @@ class Reading:
         for stamped in self.home.stamped("backup", number) if login is not None else ():
             if stamped.ms < since and stamped.name != source:
                 continue
+            # A backup without a readable manifest is no backup of this login.
             with contextlib.suppress(BackupUnusable):
                 told = manifest.read_manifest(self.home.at(stamped))
                 if login is not None and manifest.is_of(self.home.at(stamped), told, login.digests):
@@ -160,6 +161,7 @@ class Reading:
     def _is_known(self, number: str, profile: Path) -> bool:
         known = set(self.state.entry(number).get("rejected") or ())
         for stamped in self.home.stamped("backup", number):
+            # A backup without a readable manifest vouches for nothing.
             with contextlib.suppress(BackupUnusable):
                 known.add(manifest.read_manifest(self.home.at(stamped)).fingerprint)
         return self.fingerprint(number, profile) in known
@@ -291,6 +293,7 @@ def _written(profile: Path) -> int:
     """When the login on disk was last written, in ms; 0 where there is none."""
     newest = 0
     for path in login_files(profile, (LOCAL_STORAGE, *SQLITE_ROOTS[:2])):
+        # A file that vanished meanwhile was not written last.
         with contextlib.suppress(OSError):
             newest = max(newest, (profile / path).lstat().st_mtime_ns // 1_000_000)
     return newest

@@ -1,4 +1,4 @@
-"""What the store answers after it has changed something. The doors print exactly these, with names in camelCase."""
+"""What the store answers after it has changed something. Commands print exactly these, with names in camelCase."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ class BackedUpOne:
 
 @dataclass(frozen=True, slots=True)
 class BackedUpAll:
+    """What ``linda backup --all`` did, one line a session."""
+
     results: tuple[BackedUpOne, ...]
 
 
@@ -53,6 +55,8 @@ class Restored:
 
 @dataclass(frozen=True, slots=True)
 class Restorable:
+    """What ``linda restore --list`` shows: backups newest first, and quarantined profiles by name."""
+
     session: str
     backups: tuple[Backup, ...]
     quarantined: tuple[str, ...]

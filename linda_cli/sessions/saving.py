@@ -259,6 +259,7 @@ class Saving(Reading):
             if backup.valid is False:
                 continue
             folder = self.home.at(stamped)
+            # A backup without a readable manifest cannot be this login's.
             with contextlib.suppress(BackupUnusable):
                 if manifest.is_of(folder, manifest.read_manifest(folder), {login}):
                     return backup
@@ -286,6 +287,7 @@ class Saving(Reading):
         """Say of a backup that exactly its login was ready."""
         with self.store_lock(number):
             stamped = profiles.find_stamped(self.home, number, name)
+            # It was damaged since: nothing of it can be vouched for, and the next backup is verified anew.
             with contextlib.suppress(BackupUnusable):
                 if not manifest.read_manifest(self.home.at(stamped)).verified:
                     backups.change(self.home, stamped, verified=True)

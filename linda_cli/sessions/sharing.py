@@ -81,6 +81,7 @@ def keep_apart(home: Home, number: str) -> None:
     """
     known = []
     for stamped in home.stamped("backup", number):
+        # A backup without a readable manifest counts as none of the two that are kept apart.
         with contextlib.suppress(BackupUnusable):
             known.append((stamped, read_manifest(home.at(stamped))))
     best = next((one for one in known if one[1].verified), known[0] if known else None)
@@ -119,6 +120,7 @@ def unfinished_parts(folder: Path) -> list[Path]:
 def _inodes(folder: Path, told: Manifest) -> dict[tuple[int, int], Entry]:
     found = {}
     for entry in told.files:
+        # A file that is missing shares nothing.
         with contextlib.suppress(OSError):
             status = os.lstat(folder / entry.path)
             found[status.st_dev, status.st_ino] = entry

@@ -59,6 +59,7 @@ class Forgotten:
 
     @property
     def link_after_ms(self) -> int:
+        """The same in milliseconds since 1970; 0 where any login may come back."""
         return ms_of(self.link_after) or 0
 
 
@@ -234,6 +235,7 @@ class State:
 
     def _write(self, entries: Mapping[str, Entry]) -> None:
         whole: dict[str, Any] = {}
+        # Unreadable or garbled: it was moved beside, and is rebuilt from what is known.
         with contextlib.suppress(OSError, ValueError):
             told = read_json(self._home.state_file)
             whole = told if isinstance(told, dict) else {}
@@ -263,6 +265,7 @@ class State:
 
     def _put_garbled_aside(self) -> None:
         path = self._home.state_file
+        # A folder that refuses a rename refuses the write that follows too, and that is told.
         with contextlib.suppress(OSError):
             if path.is_symlink() or path.stat().st_size:
                 move(path, path.with_name(f"{path.name}.garbled-{now_ms()}"))

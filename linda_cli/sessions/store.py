@@ -63,6 +63,7 @@ class Store(Saving):
             condemned = self.state.forgotten(number).condemned
             owner = recorded_owner(self.state.entry(number))
             for stamped in there:
+                # A backup without a readable manifest restores nothing.
                 with contextlib.suppress(BackupUnusable):
                     folder = self.home.at(stamped)
                     told = manifest.read_manifest(folder)

@@ -82,6 +82,7 @@ def _rotated(path: Path, handle: int) -> bool:
     if _inode(path) != os.fstat(handle).st_ino:
         return True
     for number in range(KEPT, 0, -1):
+        # An older log of this number is not there yet.
         with contextlib.suppress(FileNotFoundError):
             _kept(path, number - 1).replace(_kept(path, number))
     return True

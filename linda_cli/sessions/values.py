@@ -1,4 +1,4 @@
-"""What the store answers with. The doors print exactly these, with names in camelCase."""
+"""What the store answers with. Commands and the server print exactly these, with names in camelCase."""
 
 from __future__ import annotations
 

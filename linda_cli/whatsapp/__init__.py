@@ -1,0 +1,1 @@
+"""All that knows the page of WhatsApp Web, and nothing else does."""

@@ -23,11 +23,14 @@ _LONGEST = 1 << 18
 class Tab(Protocol):
     """A page target: one connection to Chromium's DevTools."""
 
-    def call(self, method: str, timeout: float = ..., **params: Any) -> Mapping[str, Any]: ...
+    def call(self, method: str, timeout: float = ..., **params: Any) -> Mapping[str, Any]:
+        """Call a method of the page's session and give its answer."""
 
-    def post(self, method: str, **params: Any) -> None: ...
+    def post(self, method: str, **params: Any) -> None:
+        """Call one whose answer nobody waits for."""
 
-    def listen(self, listener: Listener) -> None: ...
+    def listen(self, listener: Listener) -> None:
+        """Give every event of the session to this listener."""
 
 
 class Pulse(Enum):

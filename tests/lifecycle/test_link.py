@@ -10,7 +10,7 @@ from linda_cli.errors import BrowserFailed, BrowserMissing
 from linda_cli.lifecycle import decisions as do
 from linda_cli.lifecycle import observations as seen
 from linda_cli.lifecycle.knowledge import Knowledge
-from linda_cli.lifecycle.options import Options
+from linda_cli.lifecycle.options import LinkMethod, Options
 from linda_cli.whatsapp.status import PageStatus
 from tests.lifecycle import known
 from tests.lifecycle.known import after, began, did, doing, failed, linking, row, shows
@@ -21,7 +21,7 @@ EXPIRED = replace(known.CODE, status=PageStatus.QR_EXPIRED, socket="UNPAIRED_IDL
 PAIRING = replace(known.CODE, status=PageStatus.PAIRING_CODE, ref=None, code="ABCDEFGH")
 PASSKEY = replace(known.CODE, status=PageStatus.PASSKEY, ref=None)
 UNSUPPORTED = replace(known.CODE, status=PageStatus.UNSUPPORTED, ref=None)
-BY_CODE = Options(link_with="code")
+BY_CODE = Options(link_with=LinkMethod.CODE)
 DIED = BrowserFailed("it died while it started", "linda start --verbose")
 
 

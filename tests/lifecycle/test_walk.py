@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from linda_cli.lifecycle.knowledge import Phase
-from linda_cli.lifecycle.options import Options
+from linda_cli.lifecycle.options import LinkMethod, Options
 from tests.lifecycle import afterwards, moves, scenes
 from tests.lifecycle.simulation import Simulation
 from tests.lifecycle.unknown import an_unknown_fact_enables_nothing
@@ -80,7 +80,7 @@ def test_the_invariants_hold_on_long_ways(scene: scenes.Scene, way: list[moves.M
         Options(timeout=40.0, keep_browser=True),
         Options(timeout=40.0, takeover=True, qr_timeout=60.0),
         Options(timeout=40.0, can_show=False),
-        Options(timeout=40.0, link_with="code"),
+        Options(timeout=40.0, link_with=LinkMethod.CODE),
         Options(timeout=40.0, hung_after=1.0, backup_every=30.0),
         Options(),
     ],

@@ -246,7 +246,7 @@ class TestScreens:
 
     def test_an_unknown_page_has_nothing_that_is_known(self, sandbox: Sandbox, linked: Screen) -> None:
         sandbox.phone.screen("unknown")
-        seen = linked.until(lambda _: linked.has("x-frame"))
+        seen = linked.until(lambda seen: linked.has("x-frame") and seen["state"] is None)
         assert (seen["pane"], seen["state"], seen["mode"], seen["ref"]) == (False, None, None, None)
         sandbox.phone.screen(None)
         linked.ready()

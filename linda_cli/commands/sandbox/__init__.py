@@ -1,4 +1,4 @@
-"""``linda sandbox``: serve a stand-in for WhatsApp Web, or drive the phone of the one that serves this home."""
+"""``linda sandbox``: serve a page that behaves as WhatsApp Web does, or drive its phone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
     verb = typer.Typer(cls=_ServesByDefault, rich_markup_mode=app.rich_markup_mode, no_args_is_help=False)
     for part in (serve, link, trouble, faults):
         part.declare(verb)
-    app.add_typer(verb, name="sandbox", help="A stand-in for WhatsApp Web and its phone: no account is needed.")
+    app.add_typer(verb, name="sandbox", help="WhatsApp Web without a phone: a page for tests, and its phone.")
 
 
 class _ServesByDefault(TyperGroup):

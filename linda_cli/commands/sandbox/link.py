@@ -9,6 +9,8 @@ from linda_cli.sessions.number import parse_number
 
 
 def declare(verb: typer.Typer) -> None:
+    """Declare scanning, typing a code, logging out, changing the number, passkeys."""
+
     @verb.command()
     def scan(
         context: typer.Context,

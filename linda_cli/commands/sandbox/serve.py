@@ -18,6 +18,8 @@ _SLICE = 0.25
 
 
 def declare(verb: typer.Typer) -> None:
+    """Declare serve, status and timing."""
+
     @verb.command()
     def serve(
         context: typer.Context,
@@ -41,7 +43,7 @@ def declare(verb: typer.Typer) -> None:
         port: int = typer.Option(0, min=0, max=65535, help="Where the page is served; 0 is any free one."),
         control_port: int = typer.Option(0, min=0, max=65535, help="Where the phone is driven; 0 is any free one."),
     ) -> None:
-        """Serve a stand-in until Ctrl-C; the default.
+        """Serve the sandbox until Ctrl-C; the default.
 
         It serves this home's sandbox: linda start --sandbox and the other words of linda sandbox find it there.
         """
@@ -70,7 +72,7 @@ def declare(verb: typer.Typer) -> None:
         home = home_of(context)
         home.make()
         if (other := serving(context)) is not None:
-            raise InUse(f"a stand-in serves {home.root} already, process {other.pid}", f"{linda(context)} sandbox stop")
+            raise InUse(f"a sandbox serves {home.root} already, process {other.pid}", f"{linda(context)} sandbox stop")
         stand = Sandbox(home.sandbox_server, timing=timing, port=port, control_port=control_port)
         until = _Ended()
         with stopping_on_signals(until), stand:
@@ -105,7 +107,7 @@ def declare(verb: typer.Typer) -> None:
 
     @verb.command()
     def stop(context: typer.Context) -> None:
-        """End the stand-in of this home.
+        """Stop the sandbox of this home.
 
         Nothing serving is no failure.
         """
@@ -114,7 +116,7 @@ def declare(verb: typer.Typer) -> None:
         found = serving(context)
         if found is not None:
             end(home_of(context).sandbox_server, found)
-        text = "the stand-in is stopped" if found is not None else "no stand-in was serving"
+        text = "the sandbox is stopped" if found is not None else "no sandbox was running"
         context.obj.console.answer({"wasRunning": found is not None}, text)
 
 
@@ -135,6 +137,7 @@ class _Ended:
         thread is awake.
         """
         while True:
+            # Nothing came in this slice: the next one follows.
             with contextlib.suppress(queue.Empty):
                 self._heard.get(timeout=_SLICE)
                 return

@@ -19,6 +19,7 @@ NUMBER = "A WhatsApp number; without it, every account of the sandbox."
 
 
 def home_of(context: typer.Context) -> Home:
+    """The home of sandbox runs, below the one that this command is about."""
     return find_home(context.obj.home).home.sandbox()
 
 
@@ -29,17 +30,19 @@ def linda(context: typer.Context) -> str:
 
 
 def serving(context: typer.Context) -> Running | None:
+    """The sandbox that serves this home, None where none runs."""
     from linda_cli.sandbox.running import running
 
     return running(home_of(context).sandbox_server)
 
 
 def phone_of(context: typer.Context) -> Phone:
+    """The phone of the sandbox that serves this home. Raises ``Failed`` where none runs."""
     from linda_cli.sandbox.phone import Phone
 
     found = serving(context)
     if found is None:
-        raise SandboxNotFound(f"no stand-in serves {home_of(context).root}", f"{linda(context)} sandbox serve")
+        raise SandboxNotFound(f"no sandbox serves {home_of(context).root}", f"{linda(context)} sandbox serve")
     return Phone(found.control_url)
 
 
@@ -52,6 +55,7 @@ def do(context: typer.Context, verb: str, said: str, **facts: Any) -> None:
 
 
 def one_of(what: str, given: str, *allowed: str) -> str:
+    """``given``, if it is one of ``allowed``. Raises ``Misused``, which calls it ``what``."""
     if given not in allowed:
         raise Misused(f"{what} is {' or '.join(allowed)}, not {given!r}", "linda sandbox --help")
     return given

@@ -8,6 +8,8 @@ from linda_cli.commands.sandbox.target import NUMBER, do, one_of
 
 
 def declare(verb: typer.Typer) -> None:
+    """Declare what happens to the network, the connection and the storage."""
+
     @verb.command()
     def offline(
         context: typer.Context,

@@ -73,7 +73,7 @@ export function set_up({ sure, failed, follow }) {
   });
   at("shared-link").addEventListener("focus", () => at("shared-link").select());
   restoring = async (backup, button) => {
-    const text = `The present login is put aside, and the backup of ${day.format(new Date(backup.createdAt))} takes its place.`;
+    const text = `The present login is moved to quarantine. The backup of ${day.format(new Date(backup.createdAt))} replaces it.`;
     if (!(await sure("Restore this backup?", text, "Restore"))) return;
     button.setAttribute("aria-busy", "true");
     try {

@@ -1,1 +1,1 @@
-"""REST: seed 003's paths and ours. Each declares, asks a service once, and answers."""
+"""The REST API. Each route declares its shape, calls a service once, and answers."""

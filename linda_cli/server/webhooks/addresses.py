@@ -99,7 +99,7 @@ def _ascii(host: str) -> str:
     try:
         return str(ipaddress.ip_address(host.partition("%")[0]))
     except ValueError:
-        pass
+        pass  # a name, and no address: read below
     if host.isascii():
         labels = host.rstrip(".").split(".")
         if len(host) > 253 or any(not label or len(label) > 63 for label in labels):

@@ -32,6 +32,7 @@ class Opened(NamedTuple):
 
     @property
     def name(self) -> str:
+        """The file's name as a message may show it."""
         return spelled(self.path.name)
 
     def read(self, offset: int, size: int) -> bytes:
@@ -63,6 +64,7 @@ def opened(path: Path) -> Iterator[Opened]:
             raise Damage(f"{spelled(path.name)} is not a regular file")
         yield Opened(path, descriptor, found)
     finally:
+        # It was only read: a failing close loses nothing.
         with suppress(OSError):
             os.close(descriptor)
 

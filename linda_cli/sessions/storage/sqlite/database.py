@@ -97,6 +97,7 @@ def _was_sqlite(header: bytes) -> bool:
 
 
 def _beside(database: Path) -> int:
+    # No -wal beside it: nothing to add.
     with contextlib.suppress(Gone):
         return regular_size(database.with_name(database.name + WAL))
     return 0

@@ -8,6 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
+    """Make accounts and webhooks."""
     op.create_table(
         "accounts",
         sa.Column("number", sa.String(15), primary_key=True),
@@ -34,5 +35,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop both."""
     op.drop_table("webhooks")
     op.drop_table("accounts")

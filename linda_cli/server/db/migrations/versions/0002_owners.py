@@ -31,6 +31,7 @@ def _accounts(*columns: sa.Column[Any]) -> None:
 
 
 def upgrade() -> None:
+    """Let a number be in several homes, and add deliveries, revocations and used links."""
     op.drop_index("ix_accounts_owner", "accounts")
     op.rename_table("accounts", "accounts_0001")
     _accounts(
@@ -73,6 +74,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Go back to one row a number; what waits to be delivered is lost."""
     for table in ("linda_compatibility", "used_links", "revocations", "webhook_deliveries"):
         op.drop_table(table)
     op.drop_index("ix_accounts_owner", "accounts")

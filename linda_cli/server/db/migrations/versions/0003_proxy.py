@@ -8,8 +8,10 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
+    """Give each account a proxy."""
     op.add_column("accounts", sa.Column("proxy", sa.String(2000)))
 
 
 def downgrade() -> None:
+    """Drop it."""
     op.drop_column("accounts", "proxy")
