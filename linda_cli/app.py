@@ -64,6 +64,9 @@ VERBS = (
 ALIASES = {"status": "info", "list": "info", "ls": "info", "restore-backup": "restore"}
 """Names that people try, and the verb that each means."""
 
+_WITH_BROKEN_FILE = ("doctor",)
+"""Verbs that say themselves what is wrong with ``linda.toml``, and go on without it."""
+
 _WITHOUT_FILE = ("config",)
 """Verbs that the settings of ``linda.toml`` do not change, and that work where it is broken."""
 
@@ -167,11 +170,16 @@ class FrontDoor(TyperGroup):
         verb = rest[0] if rest else ""
         if verb not in self.commands or verb in _WITHOUT_FILE or any(word in HELP for word in _before_dashes(rest)):
             return {}
-        file = configuration.read(_outer_root(options))
-        if not file.exists:
+        try:
+            file = configuration.read(_outer_root(options))
+            if not file.exists:
+                return {}
+            os.environ.update(use_general(file))
+            mine = defaults_of(file, verb, self.commands[verb])
+        except errors.LindaError:
+            if verb not in _WITH_BROKEN_FILE:
+                raise
             return {}
-        os.environ.update(use_general(file))
-        mine = defaults_of(file, verb, self.commands[verb])
         return {verb: {"serve": mine} if verb == "sandbox" else mine}
 
     def _settings(self, file: ConfigurationFile, environ: Mapping[str, str]) -> list[Setting]:

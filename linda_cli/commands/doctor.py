@@ -33,9 +33,9 @@ def register(app: typer.Typer) -> None:
             raise Misused("--timeout must be more than 0", "linda doctor --timeout 20")
         console = context.obj.console
         patient = examine.patient_of(context.obj.home)
-        report = examine.examine(patient, timeout)
+        report = examine.examine(patient, context.obj.settings, timeout)
         if fix:
-            report = examine.fix(patient, report, timeout)
+            report = examine.fix(patient, report, context.obj.settings, timeout)
         if bundle is not None:
             from linda_cli.doctor.bundle import write_bundle
 

@@ -2,58 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from typing import Any
 
 from linda_cli.console import clean
 from linda_cli.console.words import columns
 
 
-class Checked(Protocol):
-    """One line of the report, by the names it has in ``doctor``."""
+def findings(report: Any, *, fancy: bool = False) -> str:
+    """The checks in columns, then what is wrong with its command on a line of its own, to be copied.
 
-    @property
-    def topic(self) -> str: ...
-    @property
-    def ok(self) -> bool: ...
-    @property
-    def detail(self) -> str: ...
-
-
-class Finding(Protocol):
-    """Something wrong, and the command that mends it."""
-
-    @property
-    def topic(self) -> str: ...
-    @property
-    def message(self) -> str: ...
-    @property
-    def command(self) -> str: ...
-    @property
-    def safe(self) -> bool: ...
-
-
-class Report(Protocol):
-    """All of it."""
-
-    @property
-    def healthy(self) -> bool: ...
-    @property
-    def home(self) -> str | None: ...
-    @property
-    def checks(self) -> Sequence[Checked]: ...
-    @property
-    def findings(self) -> Sequence[Finding]: ...
-    @property
-    def fixed(self) -> Sequence[Finding]: ...
-    @property
-    def bundle(self) -> str | None: ...
-    @property
-    def seconds(self) -> float: ...
-
-
-def findings(report: Report, *, fancy: bool = False) -> str:
-    """The checks in columns, then what is wrong with its command on a line of its own, to be copied."""
+    ``report``: a ``doctor.models.Report``.
+    """
     lines = [f"home: {clean(report.home)}" if report.home else "no home here: only the machine was looked at"]
     rows = [[f"  {one.topic}", "ok" if one.ok else "wrong", clean(one.detail)] for one in report.checks]
     for line, check in zip(columns(rows), report.checks, strict=True):

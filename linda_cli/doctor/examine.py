@@ -14,9 +14,10 @@ from pathlib import Path
 
 from linda_cli.doctor import cron, files, logins, machine, network, programs
 from linda_cli.doctor.models import Checked, Finding, Look, Patient, Report, Topic
-from linda_cli.errors import LindaError
+from linda_cli.errors import ConfigurationInvalid, ConfigurationUnsafe, LindaError
 from linda_cli.lifecycle.program import short_command
-from linda_cli.sessions.home import find_home
+from linda_cli.sessions.configuration import GENERAL, ConfigurationFile, read
+from linda_cli.sessions.home import Home, find_home
 
 WITHIN = 1.6
 """Seconds for all the looks. They go side by side, so this bounds the whole answer."""
@@ -24,23 +25,55 @@ WITHIN = 1.6
 _FIX_WITHIN = 120.0
 
 Looking = Callable[[], Look]
+Check = Callable[[ConfigurationFile], object]
 
 
 def patient_of(option: Path | None) -> Patient:
     """This machine, and the home that was named or is found from here."""
-    found = find_home(option).home
+    try:
+        found = find_home(option).home
+    except (ConfigurationInvalid, ConfigurationUnsafe):
+        # Where the file cannot be read, sessions are where they are without one.
+        root = find_home(option, {**os.environ, "SESSION_PATH": os.devnull}).home.root
+        found = Home(root, root / "sessions")
     try:
         there = found.is_there()
     except PermissionError:
         # Somebody else's: that is what is to be told of it.
         there = True
-    return Patient(found if there else None, short_command())
+    return Patient(found if there else None, short_command(), set_by_file=_set_by_file(found.root))
 
 
-def examine(patient: Patient, within: float = WITHIN) -> Report:
-    """Look at everything. Changes nothing."""
+def _set_by_file(root: Path) -> dict[str, str]:
+    try:
+        file = read(root)
+    except LindaError:
+        # look_at_configuration says so.
+        return {}
+    variables = {one.key: one.variable for one in GENERAL}
+    return {
+        variables[key]: file.wrong(key, "").hint
+        for key, value in file.general.items()
+        if os.environ.get(variables[key]) == value
+    }
+
+
+def look_at_configuration(root: Path, check: Check) -> Look:
+    """Is ``linda.toml`` safe, and does every key of it mean something? ``check`` raises where one does not."""
+    try:
+        file = read(root)
+        if file.exists:
+            check(file)
+    except (ConfigurationInvalid, ConfigurationUnsafe) as problem:
+        wrong = Finding(Topic.CONFIGURATION, problem.message, problem.hint)
+        return Look(Topic.CONFIGURATION, problem.message, (wrong,))
+    return Look(Topic.CONFIGURATION, str(file.path) if file.exists else "no linda.toml")
+
+
+def examine(patient: Patient, check: Check, within: float = WITHIN) -> Report:
+    """Look at everything. Changes nothing. ``check`` raises for a ``linda.toml`` with an unknown key."""
     began = time.monotonic()
-    looks = _all_at_once(_looks(patient, within), patient, within)
+    looks = _all_at_once(_looks(patient, check, within), patient, within)
     findings = tuple(finding for look in looks for finding in look.findings)
     return Report(
         healthy=not findings,
@@ -51,7 +84,7 @@ def examine(patient: Patient, within: float = WITHIN) -> Report:
     )
 
 
-def _looks(patient: Patient, within: float) -> dict[Topic, Looking]:
+def _looks(patient: Patient, check: Check, within: float) -> dict[Topic, Looking]:
     looks: dict[Topic, Looking] = {
         Topic.BROWSER: partial(programs.look_at_browser, patient),
         Topic.DRIVER: partial(programs.look_at_driver, patient),
@@ -71,9 +104,10 @@ def _looks(patient: Patient, within: float) -> dict[Topic, Looking]:
             # Nothing in it can be looked at; the rights are what is wrong.
             return looks
         looks |= {
+            Topic.CONFIGURATION: partial(look_at_configuration, home.root, check),
             Topic.DISK: partial(files.look_at_disk, patient, home),
             Topic.FILESYSTEM: partial(files.look_at_filesystem, patient, home),
-            Topic.LOCKS: partial(logins.look_at_locks, patient, home),
+            Topic.LOCKS: partial(logins.look_at_locks, home),
             Topic.STORAGE_FORMAT: partial(logins.look_at_storage_format, patient, home),
             Topic.LOGINS: partial(logins.look_at_logins, patient, home),
             Topic.LEFTOVERS: partial(files.look_at_leftovers, patient, home),
@@ -114,7 +148,7 @@ def _late(topic: Topic, patient: Patient, within: float) -> Look:
     return Look(topic, message, (Finding(Topic.TIME, message, patient.linda("doctor --timeout 20")),))
 
 
-def fix(patient: Patient, report: Report, within: float = WITHIN) -> Report:
+def fix(patient: Patient, report: Report, check: Check, within: float = WITHIN) -> Report:
     """Run the commands of what is safe, and look again. What they did is in ``fixed``."""
     chosen = [finding for finding in report.findings if finding.safe]
     for command in dict.fromkeys(finding.command for finding in chosen):
@@ -128,6 +162,6 @@ def fix(patient: Patient, report: Report, within: float = WITHIN) -> Report:
                 timeout=_FIX_WITHIN,
                 env=dict(patient.environ),
             )
-    again = examine(patient, within)
+    again = examine(patient, check, within)
     left = {(finding.topic, finding.command) for finding in again.findings}
     return replace(again, fixed=tuple(one for one in chosen if (one.topic, one.command) not in left))

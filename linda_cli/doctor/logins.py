@@ -41,7 +41,7 @@ def _newer_browser(patient: Patient) -> str:
         try:
             without = {name: value for name, value in patient.environ.items() if name != "LINDA_CHROME"}
             browser_version(find_browser(without))
-            return "unset LINDA_CHROME"
+            return patient.unset("LINDA_CHROME")
         except BrowserFailed:
             pass
     return install(patient, "chromium", "chromium-driver")
@@ -68,12 +68,12 @@ def look_at_storage_format(patient: Patient, home: Home) -> Look:
         try:
             refuse_dropping(given, formats)
         except Misused as problem:
-            wrong = Finding(Topic.STORAGE_FORMAT, f"{number}: {problem.message}", "unset LINDA_CHROME_ARGS")
+            wrong = Finding(Topic.STORAGE_FORMAT, f"{number}: {problem.message}", patient.unset("LINDA_CHROME_ARGS"))
             return Look(Topic.STORAGE_FORMAT, problem.message, (wrong,))
     return Look(Topic.STORAGE_FORMAT, ", ".join(sorted(kinds)) or "none yet")
 
 
-def look_at_locks(patient: Patient, home: Home) -> Look:
+def look_at_locks(home: Home) -> Look:
     """A process that Ctrl-Z or a debugger has stopped holds its session, and answers nobody."""
     found = []
     held = 0

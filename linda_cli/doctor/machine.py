@@ -94,7 +94,9 @@ def look_at_temporary_folder(patient: Patient) -> Look:
     """Chromium, the driver and the socket of a bot's events need one."""
     named = patient.environ.get("TMPDIR")
     if named and not _can_write(Path(named)):
-        wrong = Finding(Topic.TEMPORARY_FOLDER, f"TMPDIR names {named}, where nothing can be written", "unset TMPDIR")
+        wrong = Finding(
+            Topic.TEMPORARY_FOLDER, f"TMPDIR names {named}, where nothing can be written", patient.unset("TMPDIR")
+        )
         return Look(Topic.TEMPORARY_FOLDER, named, (wrong,))
     folder = Path(named or "/tmp")
     if not _can_write(folder):

@@ -25,6 +25,7 @@ class Topic(StrEnum):
     NETWORK = "network"
     CLOCK = "clock"
     CRON = "cron"
+    CONFIGURATION = "configuration"
     DISK = "disk"
     RIGHTS = "rights"
     FILESYSTEM = "filesystem"
@@ -59,6 +60,7 @@ class Look:
 
     @property
     def ok(self) -> bool:
+        """Whether nothing is wrong."""
         return not self.findings
 
 
@@ -93,10 +95,17 @@ class Patient:
     """How this linda is called in a shell."""
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     user: int = field(default_factory=os.geteuid)
+    set_by_file: Mapping[str, str] = field(default_factory=dict)
+    """Variables whose value is from ``linda.toml``, and the command that takes the line out."""
 
     @property
     def is_root(self) -> bool:
+        """Whether this is root."""
         return self.user == 0
+
+    def unset(self, variable: str) -> str:
+        """The command after which this variable has no say."""
+        return self.set_by_file.get(variable) or f"unset {variable}"
 
     @property
     def sudo(self) -> str:

@@ -75,7 +75,7 @@ def _way(patient: Patient) -> _Way:
     try:
         return _Way(parse_proxy(text if "://" in text or named == "LINDA_PROXY" else f"http://{text}", named), named)
     except Misused as problem:
-        raise _Blocked(problem.message, f"unset {named}") from None
+        raise _Blocked(problem.message, patient.unset(named)) from None
 
 
 def _connected(patient: Patient, way: _Way, deadline: float) -> socket.socket:
@@ -84,7 +84,9 @@ def _connected(patient: Patient, way: _Way, deadline: float) -> socket.socket:
     try:
         made = socket.create_connection((way.proxy.host, way.proxy.port), _left(deadline))
     except OSError as problem:
-        raise _Blocked(f"the proxy {way.proxy} cannot be reached: {_why(problem)}", f"unset {way.variable}") from None
+        raise _Blocked(
+            f"the proxy {way.proxy} cannot be reached: {_why(problem)}", patient.unset(way.variable)
+        ) from None
     try:
         if way.proxy.scheme is ProxyScheme.HTTP:
             _connect_http(made, way.proxy, deadline)
@@ -93,7 +95,7 @@ def _connected(patient: Patient, way: _Way, deadline: float) -> socket.socket:
     except (OSError, ValueError) as problem:
         made.close()
         message = f"the proxy {way.proxy} does not lead to {_HOST}: {_why(problem)}"
-        raise _Blocked(message, f"unset {way.variable}") from None
+        raise _Blocked(message, patient.unset(way.variable)) from None
     return made
 
 

@@ -37,14 +37,14 @@ def look_at_browser(patient: Patient) -> Look:
     try:
         extra_arguments(patient.environ.get("LINDA_CHROME_ARGS", ""))
     except Misused as problem:
-        wrong = Finding(Topic.BROWSER, problem.message, "unset LINDA_CHROME_ARGS")
+        wrong = Finding(Topic.BROWSER, problem.message, patient.unset("LINDA_CHROME_ARGS"))
         return Look(Topic.BROWSER, f"Chromium {version}, {binary}", (wrong,))
     return Look(Topic.BROWSER, f"Chromium {version}, {binary}")
 
 
 def _no_browser(patient: Patient, problem: BrowserFailed) -> Finding:
     if patient.environ.get("LINDA_CHROME") and _speaks_without(patient, "LINDA_CHROME"):
-        return Finding(Topic.BROWSER, problem.message, "unset LINDA_CHROME")
+        return Finding(Topic.BROWSER, problem.message, patient.unset("LINDA_CHROME"))
     return Finding(Topic.BROWSER, problem.message, install(patient, "chromium", "chromium-driver"))
 
 
@@ -89,7 +89,7 @@ def _no_driver(patient: Patient, message: str) -> Finding:
         if fits:
             return Finding(Topic.DRIVER, message, quoted("export", f"LINDA_CHROMEDRIVER={place}"))
     if patient.environ.get("LINDA_CHROMEDRIVER") and _speaks_without_driver(patient, wanted):
-        return Finding(Topic.DRIVER, message, "unset LINDA_CHROMEDRIVER")
+        return Finding(Topic.DRIVER, message, patient.unset("LINDA_CHROMEDRIVER"))
     return Finding(Topic.DRIVER, message, install(patient, *packages))
 
 

@@ -234,3 +234,35 @@ class TestSessions:
             process.kill()
             process.wait(10)
             process.stdout.close()
+
+
+class TestConfiguration:
+    def test_a_key_that_nobody_knows(self, home: Home) -> None:
+        file = home.root / "linda.toml"
+        file.write_text('chrom = "/usr/bin/chromium"\n')
+        file.chmod(0o600)
+        done = broken_and_mended("configuration", home.root)
+        assert "did you mean chrome" in done.assert_gone()["message"]
+
+    def test_a_key_of_a_table_that_its_verb_does_not_know(self, home: Home) -> None:
+        file = home.root / "linda.toml"
+        file.write_text("[serve]\nprot = 8351\n")
+        file.chmod(0o600)
+        done = broken_and_mended("configuration", home.root)
+        assert "prot" in done.assert_gone()["message"]
+
+    def test_a_file_that_others_may_write(self, home: Home) -> None:
+        file = home.root / "linda.toml"
+        file.write_text("")
+        file.chmod(0o666)
+        done = broken_and_mended("configuration", home.root)
+        assert str(file) in done.assert_gone()["message"]
+
+    def test_a_setting_of_the_file_is_taken_out_of_the_file(self, home: Home) -> None:
+        """``unset`` would change nothing: the variable is not there."""
+        file = home.root / "linda.toml"
+        file.write_text(f'chrome = "{home.root.parent}/none"\n')
+        file.chmod(0o600)
+        done = broken_and_mended("browser", home.root)
+        done.assert_gone()
+        assert done.command.startswith("sed -i ")
