@@ -29,6 +29,7 @@ EXIT_CODES: dict[type[BaseException], int] = {
     errors.Failed: 1,
     errors.Misused: 2,
     errors.PartlyDone: 3,
+    errors.NotReady: 4,
     errors.NotFound: 10,
     errors.InUse: 11,
     errors.ProfileDamaged: 12,
@@ -47,8 +48,9 @@ BUG = 70
 _FEW_FILES = 160
 
 _CODES_HELP = (
-    "Exit codes: 0 done, 1 failed, 2 usage, 3 partly done, 10 no such home, session or backup, 11 in use, "
-    "12 damaged and nothing to restore, 13 backup missing or corrupt, 14 browser did not start or is too old, "
+    "Exit codes: 0 done, 1 failed, 2 usage, 3 partly done, 4 not ready (info --check), "
+    "10 no such home, session or backup, 11 in use, 12 damaged and nothing to restore, "
+    "13 backup missing or corrupt, 14 browser did not start or is too old, "
     "15 not linked in time, 16 logged out, 17 WhatsApp unreachable, blocked or not ready in time, "
     "18 passkey required, 19 another account was linked, 70 a bug, 130 interrupted."
 )
@@ -58,7 +60,7 @@ _WITH_THREADS = ("start", "serve")
 
 VERBS = (
     "start", "stop", "info", "backup", "restore", "clear", "cleanup", "logs", "serve", "token", "sandbox", "config",
-    "doctor",
+    "doctor", "service",
 )  # fmt: skip
 
 ALIASES = {"status": "info", "list": "info", "ls": "info", "restore-backup": "restore"}
@@ -83,7 +85,7 @@ class Globals:
     home: Path | None
     console: Console
     bot: tuple[str, ...] | None = None
-    """What stood behind the first ``--`` of ``linda start``, None where there was none."""
+    """What stood behind the first ``--`` of ``linda start`` or ``service install``, None where there was none."""
     sandbox: bool = False
     """``--sandbox``: ``home`` is the sandbox's home then."""
     home_source: str = "default"
@@ -298,8 +300,8 @@ def _home_source(options: GlobalOptions, environ: Mapping[str, str]) -> str:
 
 
 def take_bot(rest: list[str]) -> tuple[list[str], tuple[str, ...] | None]:
-    """Cut the bot's command off a ``start``: all after the first ``--`` is the bot's, whatever it looks like."""
-    if rest[:1] != ["start"] or "--" not in rest:
+    """Cut off what follows the first ``--``: a ``start``'s bot, or a service's more words, whatever they look like."""
+    if (rest[:1] != ["start"] and rest[:2] != ["service", "install"]) or "--" not in rest:
         return rest, None
     cut = rest.index("--")
     return rest[:cut], tuple(rest[cut + 1 :])

@@ -25,6 +25,7 @@ LindaError
 │   ├── RequestTooLarge     a request body over the limit
 │   ├── RequestTooSlow      a request that did not arrive in time
 │   └── WorldsApart         a sandbox login met a real run, or the other way round
+├── NotReady                asked by ``info --check``, a session is not ready
 ├── PartlyDone              some of several things worked
 ├── NotFound                no such home, session or backup
 │   ├── HomeNotFound
@@ -166,6 +167,10 @@ class RequestTooSlow(Misused):
 
 class WorldsApart(Misused):
     """A sandbox login and a real one never meet."""
+
+
+class NotReady(LindaError):
+    """A session is not ready; only asked, nothing was tried."""
 
 
 class PartlyDone(LindaError):

@@ -13,6 +13,7 @@ from linda_cli.console import is_terminal
 from linda_cli.console.story import Story
 from linda_cli.errors import LindaError
 from linda_cli.lifecycle.options import Engine, LinkMethod, Options, chosen
+from linda_cli.lifecycle.service_manager import ServiceManager
 from linda_cli.lifecycle.signals import stopping_on_signals
 from linda_cli.lifecycle.start import prepare
 from linda_cli.sessions.clock import parse_age
@@ -56,6 +57,8 @@ def register(app: typer.Typer) -> None:
         chosen(LinkMethod, link_with, "--link-with")
         chosen(Engine, engine, "--engine")
         Options(timeout=timeout, qr_timeout=qr_timeout, max_generations=max_generations, hung_after=hung_after)
+        # Before anything else is started, which would inherit the socket of systemd.
+        manager = ServiceManager.of_environment()
         home = find_home(context.obj.home).home
         with ExitStack() as around:
             story = around.enter_context(Story(console, qr_file))
@@ -73,7 +76,7 @@ def register(app: typer.Typer) -> None:
             run = prepare(
                 home,
                 number,
-                story,
+                story if manager is None else manager.hearing(story),
                 browser_args=browser_args,
                 beside=bot,
                 link_with=link_with,
@@ -93,6 +96,7 @@ def register(app: typer.Typer) -> None:
                 proxy=proxy,
                 can_show=console.json or qr_file is not None or is_terminal(sys.stderr) or is_terminal(sys.stdout),
             )
+            run.service_manager = manager
             around.enter_context(stopping_on_signals(run))
             try:
                 run.execute()

@@ -209,3 +209,31 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     rows = [[clean(cell).replace("\n", " ") for cell in row] for row in rows]
     widths = [max(len(row[index]) for row in rows if len(row) > index) for index in range(max(map(len, rows)))]
     return ["  ".join(cell.ljust(widths[index]) for index, cell in enumerate(row)).rstrip() for row in rows]
+
+
+def readiness(told: Any) -> str:
+    """Which sessions are ready; what is not ready is told as the failure."""
+    return "\n".join(f"{one.session} is ready" for one in told.sessions if one.ready)
+
+
+def service_installed(told: Any) -> str:
+    """What ``linda service install`` wrote, and what is left to do."""
+    done = "installed and started" if told.started else "written"
+    return "\n".join([f"{done} for {clean(told.home)}:", *(f"  {clean(one)}" for one in told.files), *_notes(told)])
+
+
+def service_status(told: Any) -> str:
+    """What ``linda service status`` found."""
+    rows = [[f"  {one.name}", one.state or "not running", clean(one.detail)] for one in told.units]
+    return "\n".join([f"services of {clean(told.home)}:", *columns(rows)])
+
+
+def service_removed(told: Any) -> str:
+    """What ``linda service remove`` removed."""
+    if not told.removed:
+        return f"nothing was installed for {clean(told.home)}"
+    return "\n".join([f"removed for {clean(told.home)}:", *(f"  {clean(one)}" for one in told.removed), *_notes(told)])
+
+
+def _notes(told: Any) -> list[str]:
+    return [f"note: {clean(one)}" for one in told.notes]

@@ -106,3 +106,20 @@ class Overview:
 
     home: str
     sessions: tuple[Summary, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether the run that holds a session says ready. ``reason``: why not, empty where it is."""
+
+    session: str
+    ready: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AllReady:
+    """The answer of ``linda info --check``. ``ready``: every session that was asked about is."""
+
+    ready: bool
+    sessions: tuple[Readiness, ...]
