@@ -1,4 +1,4 @@
-"""The Dockerfile and the compose files as their own checkers see them, and the profile of system calls in the kernel."""
+"""The Dockerfile and the compose files as their checkers see them, and the profile of system calls in the kernel."""
 
 from __future__ import annotations
 
