@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,6 +25,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     engine = config.getoption("--engine")
     tests.linda.ENGINE[:] = ["--engine", engine] if engine else []
+    # A shell's background job starts with these ignored, every program below it too: linda leaves them ignored, as it
+    # should, and the tests that send them would wait in vain.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL)
 
 
 _BROWSER_FIXTURES = {

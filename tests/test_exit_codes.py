@@ -270,7 +270,7 @@ class TestPage:
 
 class TestLinking:
     def test_nobody_scans_in_time_is_15(self, world: World) -> None:
-        with world.linda.start(NUMBER, "--qr-timeout", "1") as run:
+        with world.linda.start(NUMBER, "--qr-timeout", "8") as run:
             assert run.end() == 15
         assert run.all("qr")
 

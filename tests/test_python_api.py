@@ -187,6 +187,7 @@ WRONG: list[tuple[dict[str, Any], type[LindaError], str]] = [
     ({"on_event": "print"}, Misused, "on_event is a function"),
     ({"browser_args": "--lang=fr"}, Misused, "browser_args is a list of strings"),
     ({"browser_args": [1]}, Misused, "browser_args is a list of strings"),
+    ({"pace": 5}, Misused, "pace is a Pace"),
     ({"qr_file": 5}, Misused, "qr_file is a path"),
     ({"home": 5}, Misused, "home is a path"),
     ({"proxy": "nonsense"}, Misused, "proxy"),

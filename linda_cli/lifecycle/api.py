@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from linda_cli.browser import warm
 from linda_cli.errors import BadNumber, LindaError, Misused
 from linda_cli.lifecycle.events import Event, OnEvent
-from linda_cli.lifecycle.options import Engine, LinkMethod, Options, chosen
+from linda_cli.lifecycle.options import Engine, LinkMethod, Options, Pace, chosen
 from linda_cli.lifecycle.run import Run
 from linda_cli.lifecycle.start import prepare
 from linda_cli.lifecycle.world import Machine
@@ -92,6 +92,7 @@ def start(
     can_show: bool = True,
     link_again: bool = True,
     driver_at_once: bool = True,
+    pace: Pace | None = None,
 ) -> Iterator[Session]:
     """Bring a session up as ``linda start`` does, and stay with it until the block ends.
 
@@ -99,6 +100,7 @@ def start(
     ``sandbox``: the sandbox's home below this one, and its page instead of WhatsApp Web. ``driver_at_once`` False:
     ChromeDriver starts when ``driver`` is first asked for, which saves its memory. ``can_show`` False: nobody can see
     a code, so that a logout ends the run; ``link_again`` False: it ends the run in any case.
+    ``pace``: how patient the run is, for tests that cannot wait as long as the real page needs.
     ``on_event`` is called from the run's own thread; a code to scan is the event ``qr``.
 
     Raises the named errors of ``linda_cli.errors``: ``BadNumber`` and ``Misused`` for arguments that are wrong, before
@@ -121,6 +123,7 @@ def start(
         "can_show": can_show,
         "link_again": link_again,
         "driver_at_once": driver_at_once,
+        "pace": pace if pace is not None else Pace(),
     }
     Options(**options, link_with=chosen(LinkMethod, link_with, "link_with"), engine=chosen(Engine, engine, "engine"))
     where = find_home(_path(home, "home")).home

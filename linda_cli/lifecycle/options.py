@@ -99,6 +99,7 @@ class Options:
             value = getattr(self, name)
             _require(_is_time(value), name, "is a number of seconds", value)
             _require(value > least or (value == 0 and name in _ZERO_MEANS_NEVER), name, "is too small", value)
+        _require(isinstance(self.pace, Pace), "pace", "is a Pace", self.pace)
         generations = self.max_generations
         _require(
             type(generations) is int and generations >= 0, "max_generations", "is a whole number from 0", generations
