@@ -129,6 +129,9 @@ def mark_of(home: Path) -> str:
 
 def exec_line(words: tuple[str, ...]) -> str:
     """A command as ``ExecStart`` takes it: no shell, but specifiers, variables and quotes of systemd's own."""
+    if any(one in words[0] for one in "\"'\\"):
+        # systemd starts no program whose path has one of these, however it is quoted.
+        words = ("/bin/sh", "-c", 'exec "$0" "$@"', *words)
     first, *rest = words
     return " ".join([_quoted(first), *(_quoted(word).replace("$", "$$") for word in rest)])
 

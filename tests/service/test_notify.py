@@ -107,12 +107,13 @@ def test_a_run_that_was_killed_is_not_ready_and_neither_is_the_next_one_before_i
     with linda.start(NUMBER, "--no-link") as run:
         run.wait_for("saved")
         assert linda.run("info", NUMBER, "--check").code == 0
-        # The whole group, as a container that is removed.
-        os.killpg(run.process.pid, signal.SIGKILL)
+        # Everything at once, as a container that is removed.
+        for process in [run.process, *linked.browsers()]:
+            process.kill()
         run.process.wait(10)
     assert linked.state()["lastState"] == "ready"
     assert linda.run("info", NUMBER, "--check").code == 4
-    linked.phone.drop_network("silent")
+    linked.phone.drop_network()
     with linda.start(NUMBER, "--no-link", "--timeout", "60") as run:
         run.wait_for("checked")
         deadline = time.monotonic() + 20

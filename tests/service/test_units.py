@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from tests.doctor.mending import MOUNTS, needs_namespaces
 from tests.linda import COMMAND, Linda, Result
 
 AWKWARD = 'a home, 100% $HOME\'s "own" ü'
+SPACED = "a home, 100% of $HOME ü"
+"""What systemd takes in the path of a program: no quote and no backslash."""
 
 
 @pytest.fixture
@@ -36,21 +39,17 @@ def plan_of(home: Path, scope: Scope = Scope.USER, number: str | None = NUMBER, 
 
 
 def verified(folder: Path, scope: Scope) -> subprocess.CompletedProcess[str]:
-    runtime = folder / "runtime"
-    runtime.mkdir(exist_ok=True)
     which = ["--user"] if scope is Scope.USER else []
-    return subprocess.run(
-        [
-            "systemd-analyze",
-            "verify",
-            *which,
-            *map(str, sorted(folder.glob("*.service")) + sorted(folder.glob("*.timer"))),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "XDG_RUNTIME_DIR": str(runtime)},
-    )
+    files = map(str, [*sorted(folder.glob("*.service")), *sorted(folder.glob("*.timer"))])
+    # A short path: sockets of other packages' units are made below it, as far as their names fit.
+    with tempfile.TemporaryDirectory(dir="/tmp") as runtime:
+        return subprocess.run(
+            ["systemd-analyze", "verify", *which, *files],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "XDG_RUNTIME_DIR": runtime},
+        )
 
 
 def complaints(done: subprocess.CompletedProcess[str], folder: Path) -> list[str]:
@@ -99,14 +98,16 @@ class TestVerified:
         unit.write_text(unit.read_text().replace(right, wrong))
         assert complaints(verified(folder, Scope.USER), folder)
 
-    def test_it_reads_the_program_and_its_words_as_we_mean_them(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("name", [SPACED, AWKWARD])
+    def test_it_reads_the_path_of_the_program_as_we_mean_it(self, tmp_path: Path, name: str) -> None:
         """A program of that name is looked for: with the quotes wrong it would be another one."""
-        program = tmp_path / AWKWARD / "linda"
+        program = tmp_path / name / "linda"
         program.parent.mkdir()
         folder = tmp_path / "units"
         plan = Plan(Scope.USER, tmp_path, (str(program),), NUMBER, "root")
         wrote(folder, plan)
-        assert any("not executable" in line for line in complaints(verified(folder, Scope.USER), folder))
+        if name == SPACED:
+            assert any("not executable" in line for line in complaints(verified(folder, Scope.USER), folder))
         program.write_text("#!/bin/sh\n")
         program.chmod(0o755)
         assert complaints(verified(folder, Scope.USER), folder) == []
@@ -130,6 +131,10 @@ class TestUnits:
     def test_words_are_escaped_as_systemd_reads_them(self) -> None:
         words = ("/a b/linda", "--x", "100%", "$HOME", 'say "hi"', "back\\slash", "")
         assert exec_line(words) == '"/a b/linda" --x "100%%" "$$HOME" "say \\"hi\\"" "back\\\\slash" ""'
+
+    def test_a_program_that_systemd_would_not_start_is_started_by_a_shell(self) -> None:
+        line = exec_line(("/it's/linda", "--home", "/x"))
+        assert line == '/bin/sh -c "exec \\"$$0\\" \\"$$@\\"" "/it\'s/linda" --home /x'
 
     def test_without_timers_there_is_one_unit(self, tmp_path: Path) -> None:
         assert list(units(plan_of(tmp_path, timers=False))) == [f"linda-{NUMBER}.service"]
