@@ -21,7 +21,10 @@ from dockerfile_parse import DockerfileParser
 
 PROJECT = Path(__file__).parents[2]
 _SUITE = "bookworm"
-_HOST_FILES = ("/etc/resolv.conf", "/etc/pip.conf", "/etc/ssl/certs/ca-certificates.crt")
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_HOST_FILES = ("/etc/resolv.conf", "/etc/pip.conf")
+_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+_BESIDE = "/etc/authorities-of-the-host.crt"
 _PIP = ("PIP_", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 
@@ -44,7 +47,7 @@ class Image:
         """The command that runs a shell script in the image, as PID 1 of a container of its own."""
         uid, _, gid = (user or self.user).partition(":")
         environ = shlex.join(
-            f"{name}={value}" for name, value in {"HOME": "/root", "TERM": "dumb", **self.environ}.items()
+            f"{name}={value}" for name, value in {"HOME": "/root", "PATH": _PATH, **self.environ}.items()
         )
         inner = (
             f"cd {shlex.quote(self.folder)} && exec setpriv --reuid={uid} --regid={gid or uid} --clear-groups "
@@ -92,27 +95,33 @@ class Image:
         return done.stdout
 
 
+_SLIM = ("doc", "info", "locale", "man")
+"""Below ``/usr/share``, what ``debian:bookworm-slim`` leaves out."""
+
+
 def base(root: Path) -> Image:
-    """What ``debian:bookworm-slim`` has: Debian's essential packages and apt. Registries as on this machine."""
-    sources = [*Path("/etc/apt/sources.list.d").glob("*.sources"), *Path("/etc/apt/sources.list.d").glob("*.list")]
-    listed = Path("/etc/apt/sources.list")
-    found = [str(one) for one in (*sources, listed) if one.is_file() and one.stat().st_size]
+    """What ``debian:bookworm-slim`` has: Debian's essential packages, apt and mount. Mirrors as on this machine."""
+    named = [one for one in (Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list"))
+             if one.is_file() and one.stat().st_size]  # fmt: skip
     settings = [
         f"--aptopt={line}"
         for file in sorted(Path("/etc/apt/apt.conf.d").glob("*"))
         for line in file.read_text().splitlines()
         if line.startswith("Acquire::") and line.rstrip().endswith(";")
     ]
-    subprocess.run(
-        ["mmdebstrap", "--quiet", "--mode=root", "--variant=apt", *settings, _SUITE, str(root), *found],
-        check=True,
-        capture_output=True,
-        timeout=900,
+    quick = ["--dpkgopt=force-unsafe-io", *(f"--dpkgopt=path-exclude=/usr/share/{one}/*" for one in _SLIM)]
+    words = ["--quiet", "--mode=root", "--variant=apt", "--include=mount", *quick, *settings, _SUITE, str(root)]
+    done = subprocess.run(
+        ["mmdebstrap", *words, *map(str, named[:1])], check=False, capture_output=True, text=True, timeout=900
     )
+    assert done.returncode == 0, done.stderr[-3000:]
     for one in _HOST_FILES:
         if Path(one).is_file():
             (root / one[1:]).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(one, root / one[1:])
+    if _AUTHORITIES.is_file():
+        # Whom this machine trusts, for the build: beside the list that the package ca-certificates writes.
+        shutil.copy(_AUTHORITIES, root / _BESIDE[1:])
     return Image(root)
 
 
@@ -131,7 +140,11 @@ def stages(dockerfile: Path) -> list[list[dict[str, Any]]]:
 
 def build(image: Image, steps: Sequence[dict[str, Any]], others: Image | None = None) -> None:
     """Run one stage's steps. ``others``: the stage that ``COPY --from`` takes from."""
-    pip = {name: value for name, value in os.environ.items() if name.upper().startswith(_PIP)}
+    pip = {
+        name: _BESIDE if value == str(_AUTHORITIES) else value
+        for name, value in os.environ.items()
+        if name.upper().startswith(_PIP)
+    }
     for step in steps:
         kind, value = step["instruction"], step["value"]
         image.steps.append(kind)

@@ -8,7 +8,6 @@ import shlex
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,101 +18,10 @@ from tests.container.image import PROJECT, Image, base, build, stages
 from tests.doctor.mending import needs_namespaces
 from tests.linda import NUMBER
 
-pytestmark = [pytest.mark.slow, needs("mmdebstrap"), needs_namespaces, pytest.mark.xdist_group("container")]
+pytestmark = [pytest.mark.slow, needs("mmdebstrap"), needs_namespaces]
 
 LINDA = "linda --json"
-
-
-@pytest.fixture(scope="module")
-def roots(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Image, Image]]:
-    """The base image twice, as the two stages begin."""
-    folder = tmp_path_factory.mktemp("container")
-    # Below /tmp of root's own, where the container's user could not come.
-    for one in (folder, *folder.parents[:2]):
-        one.chmod(0o755)
-    first = base(folder / "build")
-    subprocess.run(["cp", "-a", first.root, folder / "final"], check=True)
-    yield first, Image(folder / "final")
-    subprocess.run(["rm", "-rf", "--one-file-system", folder], check=False)
-
-
-@pytest.fixture(scope="module")
-def bare(roots: tuple[Image, Image]) -> Image:
-    """The second stage after the first one's linda was copied, and before Debian's packages were installed."""
-    building, final = roots
-    first, second = stages(PROJECT / "Dockerfile")
-    build(building, first)
-    (packages, *rest) = second
-    assert "chromium" in packages["value"]
-    final.steps.append("packages wait")
-    copied = [step for step in rest if "--from" in step["value"]]
-    build(final, copied, building)
-    # The interpreter is Debian's, and one of the packages that the stage installs.
-    final.built("apt-get update -q && apt-get install -qy --no-install-recommends python3 ca-certificates > /dev/null")
-    return final
-
-
-@pytest.fixture(scope="module")
-def mended(bare: Image) -> dict[str, Any]:
-    """What the doctor says without the browser; the commands that it prints are run; and what it says then."""
-    path = "PATH=/opt/linda/bin:$PATH"
-    before = bare.run(f"{path} linda doctor --json --timeout 60").stdout
-    commands = {one["topic"]: one["command"] for one in json.loads(before)["findings"]}
-    said = {}
-    for topic in ("browser", "fonts"):
-        said[topic] = bare.built(
-            f"export DEBIAN_FRONTEND=noninteractive; {commands[topic]} > /tmp/said 2>&1 || cat /tmp/said"
-        )
-    after = bare.run(f"{path} linda doctor --json --timeout 60").stdout
-    return {"before": json.loads(before), "after": json.loads(after), "commands": commands, "said": said}
-
-
-@pytest.fixture(scope="module")
-def image(bare: Image, mended: dict[str, Any], roots: tuple[Image, Image]) -> Image:
-    """The image as its Dockerfile ends."""
-    assert mended
-    _, second = stages(PROJECT / "Dockerfile")
-    build(bare, second, roots[0])
-    return bare
-
-
-@pytest.mark.parametrize("topic", ["browser", "driver", "fonts"])
-def test_the_doctor_installs_what_is_missing_by_the_commands_it_prints(mended: dict[str, Any], topic: str) -> None:
-    def found(when: str) -> list[dict[str, Any]]:
-        return [one for one in mended[when]["findings"] if one["topic"] == topic]
-
-    assert found("before")
-    assert "apt-get install -y" in mended["commands"][topic]
-    assert "sudo" not in mended["commands"][topic]
-    assert found("after") == [], mended["said"]
-
-
-def test_every_step_ran_and_the_image_is_for_a_user(image: Image) -> None:
-    assert image.user == "10001:10001"
-    assert image.entrypoint == ["linda"]
-    assert image.stop_signal == "SIGTERM"
-    assert image.volumes == ["/data"]
-    done = image.run("id -u; linda --version; ls -ld /data; python --version; command -v chromium chromedriver")
-    assert done.returncode == 0, done
-    assert done.stdout.splitlines()[0] == "10001"
-    assert "drwx------" in done.stdout
-
-
-def test_nothing_of_the_project_but_the_package_is_in_it(image: Image) -> None:
-    found = image.run(
-        "find / -xdev \\( -name chaos -o -name conftest.py -o -name .git \\) -not -path '*/dist-packages/*' "
-        "-not -path '*/site-packages/*' 2> /dev/null"
-    ).stdout
-    assert found.split() == []
-
-
-def test_chromiums_own_sandbox_works_in_it_for_its_user(image: Image) -> None:
-    told = json.loads(image.run("linda doctor --json --timeout 60").stdout)
-    wrong = {one["topic"]: one["message"] for one in told["findings"]}
-    # There is no network here.
-    assert set(wrong) <= {"network"}, wrong
-    by = next(one["detail"] for one in told["checks"] if one["topic"] == "sandbox")
-    assert by == "by user namespaces"
+QUIET = "export DEBIAN_FRONTEND=noninteractive"
 
 
 class Container:
@@ -146,7 +54,76 @@ class Container:
         return self.process.wait(90)
 
 
-def test_a_container_made_anew_under_another_name_comes_back_without_a_code(image: Image) -> None:
+def test_the_steps_of_the_dockerfile_make_an_image_in_which_linda_runs(tmp_path: Path) -> None:
+    """One test, because the image is made once: it takes longer than everything that is done in it."""
+    # Below /tmp of root's own, where the container's user could not come.
+    for one in (tmp_path, *tmp_path.parents[:2]):
+        one.chmod(0o755)
+    first, second = stages(PROJECT / "Dockerfile")
+    try:
+        building = base(tmp_path / "build")
+        subprocess.run(["cp", "-a", building.root, tmp_path / "final"], check=True)
+        image = Image(tmp_path / "final")
+        build(building, first)
+        _the_doctor_installs_what_is_missing(image, building, second)
+        build(image, second, building)
+        _is_for_a_user(image)
+        _holds_only_the_package(image)
+        _chromiums_own_sandbox_works(image)
+        _comes_back_without_a_code(image)
+        _answers_its_own_health_check_and_stops_cleanly(image)
+    finally:
+        subprocess.run(["rm", "-rf", "--one-file-system", tmp_path / "build", tmp_path / "final"], check=False)
+
+
+def _doctor(image: Image) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(image.run("PATH=/opt/linda/bin:$PATH linda doctor --json --timeout 60").stdout)
+    return told
+
+
+def _the_doctor_installs_what_is_missing(image: Image, building: Image, steps: list[dict[str, Any]]) -> None:
+    """By the commands that it prints, before Debian's packages are installed in the second stage."""
+    build(image, [step for step in steps if "--from" in step["value"]], building)
+    # The interpreter is Debian's too, and one of the packages that the stage installs.
+    image.built(f"{QUIET}; apt-get update -q && apt-get install -qy --no-install-recommends python3 > /dev/null")
+    commands = {one["topic"]: one["command"] for one in _doctor(image)["findings"]}
+    for topic in ("browser", "driver", "fonts"):
+        assert "apt-get install -y" in commands[topic]
+        assert "sudo" not in commands[topic]
+    for topic in ("browser", "fonts"):
+        image.built(f"{QUIET}; {commands[topic]} > /tmp/said 2>&1 || cat /tmp/said")
+    left = {one["topic"] for one in _doctor(image)["findings"]}
+    assert left.isdisjoint({"browser", "driver", "fonts"})
+
+
+def _is_for_a_user(image: Image) -> None:
+    assert image.user == "10001:10001"
+    assert image.entrypoint == ["linda"]
+    assert image.stop_signal == "SIGTERM"
+    assert image.volumes == ["/data"]
+    done = image.run("id -u; linda --version; ls -ld /data; command -v chromium chromedriver")
+    assert done.returncode == 0, done
+    assert done.stdout.splitlines()[0] == "10001"
+    assert "drwx------" in done.stdout
+
+
+def _holds_only_the_package(image: Image) -> None:
+    found = image.run(
+        "find / -xdev \\( -name chaos -o -name conftest.py -o -name .git \\) -not -path '*/dist-packages/*' "
+        "-not -path '*/site-packages/*' 2> /dev/null"
+    ).stdout
+    assert found.split() == []
+
+
+def _chromiums_own_sandbox_works(image: Image) -> None:
+    told = _doctor(image)
+    by = next(one["detail"] for one in told["checks"] if one["topic"] == "sandbox")
+    assert by == "by user namespaces"
+    assert "browser" not in {one["topic"] for one in told["findings"]}
+
+
+def _comes_back_without_a_code(image: Image) -> None:
+    """Killed with its whole container, and made anew under another host's name."""
     start = f"{LINDA} start --sandbox {NUMBER}"
     # linda is PID 1 of the first and of the second, as without an init.
     first = Container(image, f"exec {start}", "0123456789ab")
@@ -180,7 +157,8 @@ def test_a_container_made_anew_under_another_name_comes_back_without_a_code(imag
     assert not os.path.lexists(profile / "SingletonLock")
 
 
-def test_the_server_answers_its_own_health_check_and_stops_cleanly(image: Image) -> None:
+def _answers_its_own_health_check_and_stops_cleanly(image: Image) -> None:
+    """The server, as the image runs it."""
     check = shlex.join(json.loads(image.healthcheck.partition("CMD ")[2]))
     served = shlex.join([*image.entrypoint, *image.command, "--sandbox"])
     # In a network of its own: the port is the image's. Secrets as compose.yaml gives them.
