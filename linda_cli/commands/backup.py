@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
             return
         with progress.bar(console, "backing up") as each:
             done = store.backup_all(label, each)
-        console.answer(done, words.backed_up_all(done))
+        console.answer(done, words.backed_up_all(done, console))
         failed = [one for one in done.results if one.error is not None]
         if failed:
             raise PartlyDone(

@@ -1,4 +1,4 @@
-"""``linda doctor``: what is wrong with this machine and this home, and the command that mends it."""
+"""``linda doctor``: what is wrong with this machine and this home, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def register(app: typer.Typer) -> None:
         ),
         timeout: float = typer.Option(1.6, "--timeout", metavar="S", help="Seconds for all the checks."),
     ) -> None:
-        """Look at the machine and the home, and name the command that mends each thing that is wrong. No home needed.
+        """Look at the machine and the home, and name the command that fixes each thing that is wrong. No home needed.
 
-        Exit code 0: healthy; 1: something is to be mended.
+        Exit code 0: healthy; 1: something is wrong.
         """
         from linda_cli.doctor import examine
 

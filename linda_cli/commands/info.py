@@ -41,7 +41,7 @@ def register(app: typer.Typer) -> None:
         if named is None:
             with progress.bar(console, "looking") as each:
                 overview = store.overview(each)
-            console.answer(overview, words.overview(overview))
+            console.answer(overview, words.overview(overview, console))
         else:
             known = store.info(named, deep=deep)
-            console.answer(known, words.info(known, fancy=console.fancy))
+            console.answer(known, words.info(known, console))

@@ -12,12 +12,15 @@ import typer
 from linda_cli.console import is_terminal
 from linda_cli.console.story import Story
 from linda_cli.errors import LindaError
+from linda_cli.lifecycle.events import Event, event
 from linda_cli.lifecycle.options import Engine, LinkMethod, Options, chosen
 from linda_cli.lifecycle.service_manager import ServiceManager
 from linda_cli.lifecycle.signals import stopping_on_signals
 from linda_cli.lifecycle.start import prepare
+from linda_cli.notifications import announcing
 from linda_cli.sessions.clock import parse_age
 from linda_cli.sessions.home import find_home
+from linda_cli.sessions.sizes import parse_megabytes
 
 
 def register(app: typer.Typer) -> None:
@@ -47,6 +50,13 @@ def register(app: typer.Typer) -> None:
         proxy: str = typer.Option(
             None, "--proxy", metavar="URL", help="http:// or socks5://[USER:PASSWORD@]HOST:PORT for the browser."
         ),
+        max_memory: str = typer.Option(
+            "0", "--max-memory", metavar="SIZE", help="900M, 1.5G: a larger browser is restarted when quiet; 0: never."
+        ),
+        notify: list[str] = typer.Option(None, "--notify", metavar="URL", help="Tell troubles there, by apprise."),
+        on_event: str = typer.Option(
+            None, "--on-event", metavar="COMMAND", help="Run it for each trouble, the event on its stdin."
+        ),
     ) -> None:
         """Attach to the running browser, open the saved profile, restore a backup, or link; then stay.
 
@@ -56,7 +66,10 @@ def register(app: typer.Typer) -> None:
         # Before anything is made: a home, a sandbox, a bot's socket.
         chosen(LinkMethod, link_with, "--link-with")
         chosen(Engine, engine, "--engine")
-        Options(timeout=timeout, qr_timeout=qr_timeout, max_generations=max_generations, hung_after=hung_after)
+        Options(
+            timeout=timeout, qr_timeout=qr_timeout, max_generations=max_generations, hung_after=hung_after,
+            max_memory=parse_megabytes(max_memory),
+        )  # fmt: skip
         # Before anything else is started, which would inherit the socket of systemd.
         manager = ServiceManager.of_environment()
         home = find_home(context.obj.home).home
@@ -73,10 +86,23 @@ def register(app: typer.Typer) -> None:
 
                 home = home.sandbox()
                 browser_args = around.enter_context(stand_in(home.sandbox_server, keep=keep_browser))
+
+            def say(what: str) -> None:
+                if console.json:
+                    console.event(event("note", None, {"what": what}))
+                else:
+                    console.talk(what)
+
+            announcer = around.enter_context(announcing(home, notify or (), on_event, say))
+
+            def tell(told: Event) -> None:
+                announcer(told)
+                story(told)
+
             run = prepare(
                 home,
                 number,
-                story if manager is None else manager.hearing(story),
+                tell if manager is None else manager.hearing(tell),
                 browser_args=browser_args,
                 beside=bot,
                 link_with=link_with,
@@ -94,6 +120,7 @@ def register(app: typer.Typer) -> None:
                 hung_after=hung_after,
                 signals=signals,
                 proxy=proxy,
+                max_memory=parse_megabytes(max_memory),
                 can_show=console.json or qr_file is not None or is_terminal(sys.stderr) or is_terminal(sys.stdout),
             )
             run.service_manager = manager
@@ -102,4 +129,5 @@ def register(app: typer.Typer) -> None:
                 run.execute()
             except LindaError as problem:
                 problem.facts.setdefault("session", run.number)
+                announcer(event("error", run.number, {"name": problem.name, "message": problem.message}))
                 raise

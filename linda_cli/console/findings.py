@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from linda_cli.console import clean
-from linda_cli.console.words import columns
+from linda_cli.console.wrapping import columns
 
 
 def findings(report: Any, *, fancy: bool = False) -> str:
@@ -24,7 +24,7 @@ def findings(report: Any, *, fancy: bool = False) -> str:
         safe = sum(one.safe for one in report.findings)
         lines += [
             "",
-            f"{len(report.findings)} to mend" + (f"; linda doctor --fix mends {safe} of them" if safe else ""),
+            f"{len(report.findings)} to fix" + (f"; linda doctor --fix fixes {safe} of them" if safe else ""),
         ]
     else:
         lines.append("healthy")

@@ -1,4 +1,4 @@
-"""The commands that mend: how they are spelled for this user."""
+"""The commands that fix a finding: how they are spelled for this user."""
 
 from __future__ import annotations
 

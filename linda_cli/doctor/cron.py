@@ -62,7 +62,7 @@ def wrong_with(entry: Entry, home: Path) -> str | None:
     return None
 
 
-def mended(entry: Entry, home: Path) -> str:
+def corrected(entry: Entry, home: Path) -> str:
     """The same line with what it lacks spelled out."""
     program = shlex.join(absolute_command())
     named = "--home" in entry.command or bool(entry.environ.get("LINDA_HOME"))
@@ -84,7 +84,7 @@ def look_at_cron(patient: Patient) -> Look:
             continue
         home = patient.home.root if patient.home is not None else user_home / "linda"
         kept = f"crontab -l | grep -vxF -e {shlex.quote(entry.line)}"
-        command = f"({kept}; echo {shlex.quote(mended(entry, home))}) | crontab -"
+        command = f"({kept}; echo {shlex.quote(corrected(entry, home))}) | crontab -"
         found.append(Finding(Topic.CRON, f"the crontab's line {entry.line!r} cannot work: {wrong}", command))
     return Look(Topic.CRON, f"{len(entries)} lines call linda", tuple(found))
 

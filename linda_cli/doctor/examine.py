@@ -137,7 +137,7 @@ def _all_at_once(looks: dict[Topic, Looking], patient: Patient, within: float) -
 
 
 def _failed(topic: Topic, problem: Exception, patient: Patient) -> Look:
-    """What cannot even be looked at is itself something to mend."""
+    """What cannot even be looked at is itself something to fix."""
     said = problem.message if isinstance(problem, LindaError) else str(problem)
     hint = problem.hint if isinstance(problem, LindaError) and problem.hint else patient.linda("info")
     return Look(topic, said, (Finding(topic, f"cannot be looked at: {said}", hint),))

@@ -39,7 +39,7 @@ class Topic(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something wrong. ``command`` mends it when it is pasted into a shell.
+    """Something wrong. ``command`` fixes it when it is pasted into a shell.
 
     ``safe``: ``--fix`` may run it, because it changes nothing but the rights and the leftovers of our own files.
     """

@@ -103,7 +103,7 @@ def _directly(patient: Patient, deadline: float) -> socket.socket:
     try:
         found = socket.getaddrinfo(_HOST, _PORT, type=socket.SOCK_STREAM)
     except OSError as problem:
-        raise _Blocked(f"{_HOST} cannot be looked up: {_why(problem)}", _mend_lookup(patient)) from None
+        raise _Blocked(f"{_HOST} cannot be looked up: {_why(problem)}", _fix_lookup(patient)) from None
     if all(ipaddress.ip_address(one[4][0]).is_loopback for one in found) and _is_in_hosts():
         pattern = _HOST.replace(".", "\\.")
         command = f"{patient.sudo}cp /etc/hosts /etc/hosts.before-linda && " + (
@@ -131,7 +131,7 @@ def _is_in_hosts() -> bool:
     return False
 
 
-def _mend_lookup(patient: Patient) -> str:
+def _fix_lookup(patient: Patient) -> str:
     with contextlib.suppress(OSError):
         lines = _RESOLV.read_text("utf-8", "replace").splitlines()
         if any(line.split()[:1] == ["nameserver"] for line in lines):
@@ -140,7 +140,7 @@ def _mend_lookup(patient: Patient) -> str:
 
 
 def _see_for_yourself() -> str:
-    """Nothing here can mend a network that is away: this shows where the way ends."""
+    """Nothing here can fix a network that is away: this shows where the way ends."""
     return f"curl -sv --max-time 10 -o /dev/null {ORIGIN}/"
 
 

@@ -70,7 +70,7 @@ def _ended(know: Knowledge, now: float) -> tuple[Action, ...]:
     page = know.page
     if proofs.CONDEMN.holds(know, now):
         assert page.login is not None
-        return (do.BeginRestoration("logged out"), do.CloseBrowser(), do.RevokeLogin(page.login, "by the phone"))
+        return (do.BeginRestoration("logged out"), do.CloseBrowser(), do.RevokeLogin(page.login, do.BY_THE_PHONE))
     for proof, reason in ((proofs.SUSPECT_BY_REASON, None), (proofs.SUSPECT_BY_ABSENCE, "")):
         if proof.holds(know, now):
             assert page.login is not None
@@ -99,7 +99,13 @@ def _ready(know: Knowledge, now: float) -> tuple[Action, ...]:
         return (do.Tell("number_changed", {"from": know.number, "to": reading.number}),)
     if know.page.documents > said.documents:
         return (do.Tell("page_reloaded"),)
-    return _save(know, now) or _interval(know, now) or _pulse(know, now) or (do.Wait(_next(know, now)),)
+    return (
+        _save(know, now)
+        or _interval(know, now)
+        or _memory(know, now)
+        or _pulse(know, now)
+        or (do.Wait(_next(know, now)),)
+    )
 
 
 def _save(know: Knowledge, now: float) -> tuple[Action, ...]:
@@ -126,6 +132,33 @@ def _interval(know: Knowledge, now: float) -> tuple[Action, ...]:
     if now < know.saving.next_backup or know.is_busy(Lane.DISK):
         return ()
     return (do.BackUp("interval"),)
+
+
+def _memory(know: Knowledge, now: float) -> tuple[Action, ...]:
+    """A browser that has grown past its limit is restarted in a quiet moment, and at the latest after a while."""
+    memory, pace = know.memory, know.options.pace
+    if not know.options.max_memory or not know.saving.saved:
+        return ()
+    if memory.grown_since is not None and not know.said.memory:
+        return (do.Tell("memory_exceeded", {"memoryMb": memory.mb, "maxMemoryMb": know.options.max_memory}),)
+    due = memory_restart_at(know)
+    if due is not None and now >= due and not know.is_busy(Lane.BROWSER) and not know.is_busy(Lane.DISK):
+        why = f"the browser takes {memory.mb} MB"
+        return (*_outage_said(know, why), do.BeginRestoration(why), do.CloseBrowser())
+    if not know.is_busy(Lane.MEMORY) and now - memory.asked_at >= pace.memory_every:
+        return (do.MeasureMemory(),)
+    return ()
+
+
+def memory_restart_at(know: Knowledge) -> float | None:
+    """From when on a browser that is too large is restarted, None for one that is not."""
+    memory, pace = know.memory, know.options.pace
+    if memory.grown_since is None:
+        return None
+    quiet = memory.quiet is not None and memory.quiet >= pace.memory_quiet
+    wanted = memory.grown_since if quiet else memory.grown_since + pace.memory_latest
+    # A limit below what the page needs must not become a restart a minute.
+    return max(wanted, know.browser_at + pace.memory_rest)
 
 
 def heartbeat(know: Knowledge) -> float:
@@ -293,6 +326,10 @@ def _next(know: Knowledge, now: float) -> float:
         moments += [saving.next_at, saving.ready_at + SAVE_DELAY, saving.ready_at + know.options.timeout]
     if know.up:
         moments.append(know.pulse_at + heartbeat(know))
+    if know.up and know.options.max_memory:
+        moments.append(know.memory.asked_at + know.options.pace.memory_every)
+        restart = memory_restart_at(know)
+        moments += [restart] if restart is not None else []
     if outage is not None:
         moments += [away_since(know, outage.since) + know.options.pace.blip, outage.retry_at]
         if know.up:

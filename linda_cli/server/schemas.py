@@ -91,6 +91,12 @@ class Restore(Body):
     backup: Annotated[str, StringConstraints(max_length=80)] | None = None
 
 
+class LogOut(Body):
+    """``local``: the login is only forgotten here; the phone still lists the device."""
+
+    local: bool = False
+
+
 class NewWebhook(Body):
     """``events``: their names; none is all."""
 
@@ -193,6 +199,7 @@ class AccountPart(Part):
     retry_at: str | None
     reconnects: int
     memory_mb: int | None
+    memory_peak_mb: int | None
     removing: bool
 
 
@@ -284,6 +291,15 @@ class RestoredAnswer(Answer):
     source: str
 
 
+class LoggedOutAnswer(Answer):
+    """``unlinked`` false: only forgotten here. ``aside``: the quarantined profile."""
+
+    session: str
+    unlinked: bool
+    revoked_at: str | None
+    aside: str | None
+
+
 class PairingCodeAnswer(Answer):
     """What to type into the phone. ``expiresIn``: seconds."""
 
@@ -306,6 +322,20 @@ class EventsAnswer(Answer):
 
     session: str
     events: list[EventPart]
+
+
+class MemoryPart(Part):
+    """``at``: when its five minutes began."""
+
+    at: str
+    memory_mb: int
+
+
+class MemoryAnswer(Answer):
+    """Oldest first."""
+
+    session: str
+    samples: list[MemoryPart]
 
 
 class WebhookPart(Part):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,8 +22,10 @@ from linda_cli.errors import (
     NotFound,
     SessionNotFound,
     Unavailable,
+    Unreachable,
 )
 from linda_cli.lifecycle.events import event
+from linda_cli.lifecycle.logout import log_out
 from linda_cli.lifecycle.store import store_at
 from linda_cli.server.account_state import AccountState, Code
 from linda_cli.server.accounts import Account, Accounts, SessionData, not_found
@@ -30,23 +33,28 @@ from linda_cli.server.auth import Principal, check_owner
 from linda_cli.server.operations import Operation, Operations
 from linda_cli.server.rate_limit import RateLimit
 from linda_cli.server.supervisors import Supervisors
-from linda_cli.sessions import story_log
+from linda_cli.sessions import memory_history, story_log
 from linda_cli.sessions.clock import iso
 from linda_cli.sessions.manifest import read_manifest
+from linda_cli.sessions.memory_history import MemorySample
 from linda_cli.sessions.number import parse_number
 from linda_cli.sessions.ownership import LOCAL, login_owner, recorded_owner
-from linda_cli.sessions.results import BackedUp, Restored
+from linda_cli.sessions.results import BackedUp, LoggedOutSession, Restored
 from linda_cli.sessions.values import Backup
 
 STOP_WITHIN = 60.0
 """Seconds that a browser has to close before a request that waits for it is told so."""
+
+READY_WITHIN = 120.0
+"""Seconds to ready for an account that is brought up to be logged out."""
 
 _RETRY_REMOVAL = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One account as it stands. Times ISO 8601; ``code``: one is on display; ``memory_mb``: of its browser."""
+    """One account as it stands. Times ISO 8601; ``code``: one is on display; ``memory_mb``: of its browser,
+    ``memory_peak_mb``: at most over the last day."""
 
     client_id: str
     owner: str
@@ -69,6 +77,7 @@ class Status:
     retry_at: str | None
     reconnects: int
     memory_mb: int | None
+    memory_peak_mb: int | None
     removing: bool
 
 
@@ -81,7 +90,9 @@ def checked_proxy(proxy: str, number: str) -> None:
         raise Misused(problem.message, hint) from None
 
 
-def status_of(account: Account, state: AccountState, memory_mb: int | None = None) -> Status:
+def status_of(
+    account: Account, state: AccountState, memory_mb: int | None = None, memory_peak_mb: int | None = None
+) -> Status:
     """An account's row and what is known of its run, in one value."""
     ready = state.ready.facts if state.ready is not None else {}
     return Status(
@@ -107,6 +118,7 @@ def status_of(account: Account, state: AccountState, memory_mb: int | None = Non
         retry_at=iso(round(state.retry_at * 1000)) if state.retry_at else None,
         reconnects=state.reconnects,
         memory_mb=memory_mb,
+        memory_peak_mb=memory_peak_mb,
         removing=account.removing is not None,
     )
 
@@ -150,7 +162,12 @@ class AccountService:
 
     def _status(self, account: Account) -> Status:
         number = account.client_id
-        return status_of(account, self.supervisors.state(number), self.supervisors.memory().get(number))
+        return status_of(
+            account,
+            self.supervisors.state(number),
+            self.supervisors.memory().get(number),
+            self.supervisors.memory_peak(number),
+        )
 
     def statuses(self, principal: Principal) -> list[Status]:
         """Every account that the caller sees, by number."""
@@ -164,7 +181,14 @@ class AccountService:
                 account = self._checked(one)
             if principal.may_see(account):
                 number = account.client_id
-                found.append(status_of(account, self.supervisors.state(number), memory.get(number)))
+                found.append(
+                    status_of(
+                        account,
+                        self.supervisors.state(number),
+                        memory.get(number),
+                        self.supervisors.memory_peak(number),
+                    )
+                )
         return found
 
     def code(self, principal: Principal, number: str, kind: str) -> Code:
@@ -208,6 +232,13 @@ class AccountService:
         since = str(store_at(home).state.entry(account.client_id).get("ownedSince") or "")
         lines = [one for one in story_log.read(home.session_log(account.client_id)) if str(one.get("at", "")) >= since]
         return [{**one, "words": retold(one).partition(" ")[2].partition(" ")[2]} for one in lines[-most:]]
+
+    def memory(self, principal: Principal, number: str) -> list[MemorySample]:
+        """The memory of the account's browser over the last day, since it is the owner's."""
+        account = self.account(principal, number)
+        home = self.supervisors.home
+        since = str(store_at(home).state.entry(account.client_id).get("ownedSince") or "")
+        return [one for one in memory_history.read(home.memory_history(account.client_id)) if one.at >= since]
 
     def operation(self, principal: Principal, id_: str) -> Operation:
         """What became of an accepted request."""
@@ -437,6 +468,43 @@ class AccountService:
         owner = self._owner_of_backup(name) if name in known else None
         if name not in known or owner not in (None, account.owner):
             raise _no_backup(number, name)
+
+    def log_out(self, principal: Principal, number: str, *, local: bool) -> LoggedOutSession:
+        """Unlink an account's device through its run; one that is not up is brought up for it.
+
+        ``local``: its login is only forgotten here. Raises ``Unreachable`` where the logout is not proven.
+        """
+        account = self.account(principal, number)
+        number = account.client_id
+        principal.must_write(number)
+        store = store_at(self.supervisors.home)
+        if local:
+            if self.supervisors.state(number).up:
+                self.stop_and_wait(principal, number)
+            done = store.forget_login(number)
+            self.accounts.change(number, {"session_valid": False, "auth_state": "logged_out"})
+            return done
+        was_up = self.supervisors.state(number).up
+        if not was_up:
+            self.restore_session(principal, number)
+        try:
+            self._await_ready(number)
+            return log_out(store, number)
+        except Unreachable as problem:
+            if not was_up:
+                self.supervisors.supervisor(number).stop("stopped by you")
+            hint = f'POST /whatsapp/accounts/{number}/logout with {{"local": true}}'
+            raise Unreachable(problem.message, hint, session=number) from problem
+
+    def _await_ready(self, number: str) -> None:
+        deadline, waiting = time.monotonic() + READY_WITHIN, threading.Event()
+        while True:
+            state = self.supervisors.state(number)
+            if state.ready is not None:
+                return
+            if not state.up or time.monotonic() >= deadline:
+                raise Unreachable(f"{number} did not become ready: {state.problem or 'it is still starting'}")
+            waiting.wait(0.1)
 
     # -- removal
 

@@ -34,6 +34,8 @@ class BackedUpOne:
     backup: Backup | None
     is_new: bool
     error: Problem | None
+    skipped: str | None = None
+    """Why there is nothing to save: the account waits to be linked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,17 @@ class Cleared:
     backup: Backup | None
     aside: str | None
     removed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedOutSession:
+    """``unlinked``: WhatsApp has taken the device off the phone's list; False: it was only forgotten here.
+    ``aside``: the quarantined profile."""
+
+    session: str
+    unlinked: bool
+    revoked_at: str | None
+    aside: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from tests.container.image import PROJECT, Image, base, build, stages
 from tests.doctor.mending import needs_namespaces
 from tests.linda import NUMBER
 
-pytestmark = [pytest.mark.slow, needs("mmdebstrap"), needs_namespaces]
+# Made from packages that are fetched and unpacked.
+pytestmark = [pytest.mark.slow, needs("mmdebstrap"), needs_namespaces, pytest.mark.timeout(1200)]
 
 LINDA = "linda --json"
 QUIET = "export DEBIAN_FRONTEND=noninteractive"

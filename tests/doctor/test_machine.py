@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from linda_cli.browser.binaries import find_browser, find_driver
-from linda_cli.doctor.cron import Entry, entries_in, mended, wrong_with
+from linda_cli.doctor.cron import Entry, corrected, entries_in, wrong_with
 from tests.conftest import needs
 from tests.doctor.mending import (
     MOUNTS,
@@ -280,7 +280,7 @@ class TestCron:
         assert entries_in("0 4 * * * lindane --x\n0 4 * * * /srv/linda.d/run\n") == []
         entry = Entry("0 4 * * * linda cleanup", "0 4 * * *", "linda cleanup", "linda", {})
         assert "cron's PATH" in (wrong_with(entry, tmp_path) or "")
-        line = mended(entry, tmp_path)
+        line = corrected(entry, tmp_path)
         assert line.startswith("0 4 * * * /")
         assert f"--home {tmp_path} cleanup" in line
 

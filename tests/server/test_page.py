@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -22,6 +23,9 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from linda_cli.browser.binaries import find_browser, find_driver
 from linda_cli.server.auth import make
+from linda_cli.sessions.clock import iso, now_ms
+from linda_cli.sessions.home import Home
+from linda_cli.sessions.memory_history import SLOT_MS, MemorySample
 from tests.conftest import needs
 from tests.linda import NUMBER, World
 from tests.server.served import Served
@@ -231,8 +235,12 @@ def test_an_account_is_added_linked_backed_up_restored_and_removed_on_the_page(
         page.click("#back")
         page.until("#summary", "1 of 1 connected")
         page.until("#rows a", "Reception").click()
+        page.click("[data-do=logout]")
+        page.click("#sure-yes", "Log out")
+        page.until("#account-words", "Logged out by you at", timeout=60)
+        assert all(one["removedAt"] for one in world.phone.status()["devices"])
         page.click("[data-do=clear]")
-        page.click("#sure-yes", "Log out and remove")
+        page.click("#sure-yes", "Remove account")
         page.until("#empty")
         assert page.complaints() == []
 
@@ -282,9 +290,9 @@ def test_every_action_works_by_tab_and_enter_on_a_small_phone_and_the_focus_stay
         page.use("Take it back")
         page.until_gone("#shared")
         page.driver.execute_script("document.getElementById('account-title').focus()")
-        page.use("Log out and remove")
+        page.use("Remove account")
         page.until("#sure-yes")
-        page.use("Log out and remove")
+        page.use("Remove account")
         page.until("#empty")
         page.until_focused("Accounts")
         assert page.complaints() == []
@@ -350,8 +358,14 @@ def test_a_linking_link_shows_the_code_and_its_success_and_then_nothing(
 def test_axe_finds_nothing_serious_on_any_screen(
     linked: World, browser: Callable[..., Page], axe: Path, dark: bool
 ) -> None:
+    slot = now_ms() // SLOT_MS * SLOT_MS
+    samples = [MemorySample(iso(slot - ago * SLOT_MS), 120 + 10 * ago) for ago in (29, 20, 2, 1)]
+    rows = [{"at": one.at, "memoryMb": one.memory_mb} for one in samples]
+    history = Home(linked.inner, linked.inner / "sessions").memory_history(NUMBER)
+    history.write_text(json.dumps({"version": 1, "samples": rows}))
     with Served(linked, JWT_SECRET=SECRET) as server:
         server.token = make(SECRET, "root", "admin", 600)
+        assert server.get(f"accounts/{NUMBER}/memory")["samples"] == rows
         server.post("accounts", {"number": OTHER, "label": "Reception"})
         server.wait_for("saved")
         page = browser(dark=dark)
@@ -367,6 +381,12 @@ def test_axe_finds_nothing_serious_on_any_screen(
         ):  # fmt: skip
             page.driver.get(f"{server.url}#{screen}")
             page.until(there)
+            if NUMBER in screen:
+                # Two samples alone, and two that follow one another; the highest of all is the first.
+                drawn = str(page.until("#memory svg").get_attribute("aria-label"))
+                assert "410 MB" in drawn
+                assert drawn.startswith("Memory over the last day: ")
+                assert len(page.driver.find_elements(By.CSS_SELECTOR, "#memory polyline")) >= 3
             assert page.violations(axe) == [], screen
         page.driver.get(f"{server.url}#account/{OTHER}")
         page.click("[data-do=link]")

@@ -1,6 +1,7 @@
 // One account: its code, its backups, what happened to it, and everything that can be done with it.
 
 import { ROOT, download, get, patch, picture, post, remove } from "./api.js";
+import { draw } from "./memory.js";
 import { day, explained, group, moment, pretty, size, word } from "./words.js";
 
 const at = (id) => document.getElementById(id);
@@ -24,6 +25,7 @@ const DO = {
   },
   stop: () => post(`accounts/${number}/stop`),
   backup: () => post(`accounts/${number}/backup`, {}),
+  logout: () => post(`accounts/${number}/logout`, {}),
   clear: () => remove(`accounts/${number}`),
 };
 
@@ -33,9 +35,13 @@ export function set_up({ sure, failed, follow }) {
     button.addEventListener("click", async () => {
       const what = button.dataset.do;
       if (button.getAttribute("aria-busy") === "true") return;
+      if (what === "logout") {
+        const text = `WhatsApp takes this device off the list of ${pretty(number)}. Its backups can never log in again. Linking it again needs the phone.`;
+        if (!(await sure("Log out?", text, "Log out"))) return;
+      }
       if (what === "clear") {
-        const text = `${pretty(number)} is logged out here and removed. It is backed up before. Linking it again needs the phone.`;
-        if (!(await sure("Log out and remove?", text, "Log out and remove"))) return;
+        const text = `${pretty(number)} is removed here, backed up before. The phone still lists this device: log out first to free its place. Linking it again needs the phone.`;
+        if (!(await sure("Remove this account?", text, "Remove account"))) return;
       }
       button.setAttribute("aria-busy", "true");
       failed(null);
@@ -97,6 +103,7 @@ export function open(of) {
   at("account-title").textContent = pretty(of);
   at("backups").replaceChildren();
   at("activity").replaceChildren();
+  at("memory").hidden = true;
 }
 
 export function close() {
@@ -120,7 +127,8 @@ export async function show(told) {
   const linked = told.sessionData.sessionValid;
   const offered = {
     start: !told.up && linked, link: !linked && !told.code, pair: !linked && told.code !== "pairing_code",
-    share: !linked, restart: told.up && linked, stop: told.up, backup: linked, clear: !told.removing,
+    share: !linked, restart: told.up && linked, stop: told.up, backup: linked,
+    logout: linked, clear: !told.removing,
   };
   for (const button of at("actions").children) button.hidden = !offered[button.dataset.do];
   if (!told.code) hideCode();
@@ -130,10 +138,11 @@ export async function show(told) {
 export async function refresh() {
   const of = number;
   if (!of) return;
-  const [{ backups }, { events }] = await Promise.all([
-    get(`accounts/${of}/backups`), get(`accounts/${of}/events?limit=60`),
+  const [{ backups }, { events }, { samples }] = await Promise.all([
+    get(`accounts/${of}/backups`), get(`accounts/${of}/events?limit=60`), get(`accounts/${of}/memory`),
   ]);
   if (of !== number) return;
+  draw(at("memory"), samples, status?.memoryMb);
   fill("backups", backups, backupRow);
   fill("activity", events.reverse(), eventRow);
 }
