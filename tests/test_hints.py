@@ -157,6 +157,10 @@ class TestPasted:
         flag = ["--sandbox"] if sandbox else []
         assert linda.run(*flag, "clear", NUMBER, "--yes").code == 0
 
+    def test_not_ready(self, linda: Linda, sandbox: bool) -> None:
+        filled(linda, NUMBER, inner=sandbox)
+        assert NUMBER in self.works(self.failed(linda, sandbox, "info", NUMBER, "--check"), linda)
+
     def test_sandbox_not_found(self, linda: Linda, sandbox: bool) -> None:
         filled(linda, NUMBER)
         hint = self.failed(linda, sandbox, "sandbox", "status")
@@ -281,6 +285,7 @@ PASTED: dict[type[errors.LindaError], Callable[..., object] | str] = {
     errors.ProfileDamaged: TestPasted.test_profile_damaged_and_partly_done,
     errors.PartlyDone: TestPasted.test_profile_damaged_and_partly_done,
     errors.InUse: TestPasted.test_in_use,
+    errors.NotReady: TestPasted.test_not_ready,
     errors.SandboxNotFound: TestPasted.test_sandbox_not_found,
     errors.ConfigurationInvalid: "tests/test_configuration.py",
     errors.ConfigurationUnsafe: "tests/test_configuration.py",

@@ -12,7 +12,6 @@ from linda_cli.console import words
 from linda_cli.errors import Misused
 from linda_cli.lifecycle.program import absolute_command
 from linda_cli.lifecycle.reading import open_reading
-from linda_cli.service.models import Plan, Scope
 
 _DIRECTORY = typer.Option(None, "--directory", metavar="DIR", help="Where the units are; systemd is not asked.")
 
@@ -35,6 +34,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Write units of systemd (or lines of a crontab) and start them. What follows -- goes to linda's command."""
         from linda_cli.service import manage
+        from linda_cli.service.models import Plan, Scope
 
         reading = _home(context)
         if not name.replace("-", "").replace("_", "").isalnum() or not name.isascii():

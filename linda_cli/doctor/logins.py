@@ -43,7 +43,7 @@ def _newer_browser(patient: Patient) -> str:
             browser_version(find_browser(without))
             return patient.unset("LINDA_CHROME")
         except BrowserFailed:
-            pass
+            pass  # there is no other browser here: one is installed
     return install(patient, "chromium", "chromium-driver")
 
 

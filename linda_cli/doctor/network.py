@@ -124,7 +124,7 @@ def _directly(patient: Patient, deadline: float) -> socket.socket:
 
 
 def _is_in_hosts() -> bool:
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # no file that can be read, no line in it
         return any(
             _HOST in line.partition("#")[0].split() for line in _HOSTS.read_text("utf-8", "replace").splitlines()
         )
@@ -132,7 +132,7 @@ def _is_in_hosts() -> bool:
 
 
 def _fix_lookup(patient: Patient) -> str:
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # no file that can be read names no server
         lines = _RESOLV.read_text("utf-8", "replace").splitlines()
         if any(line.split()[:1] == ["nameserver"] for line in lines):
             return _see_for_yourself()
@@ -198,7 +198,7 @@ def _skew(patient: Patient, plain: socket.socket, deadline: float) -> float | No
     for line in head.split("\r\n"):
         name, _, value = line.partition(":")
         if name.lower() == "date":
-            with contextlib.suppress(ValueError, TypeError):
+            with contextlib.suppress(ValueError, TypeError):  # no date that can be read: nothing to compare with
                 return time.time() - parsedate_to_datetime(value.strip()).timestamp()
     return None
 

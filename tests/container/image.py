@@ -190,9 +190,10 @@ def _copy(image: Image, words: list[str], others: Image | None) -> None:
         base_of = others.root
     for source in sources:
         path = base_of / source.lstrip("/")
-        if path.is_dir():
-            ignored = shutil.ignore_patterns("__pycache__") if base_of == PROJECT else None
-            shutil.copytree(path, where, symlinks=True, dirs_exist_ok=True, ignore=ignored)
+        where.mkdir(parents=True, exist_ok=True)
+        if others is not None and base_of == others.root:
+            subprocess.run(["cp", "-a", "--remove-destination", f"{path}/.", where], check=True)
+        elif path.is_dir():
+            shutil.copytree(path, where, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
         else:
-            where.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, where)

@@ -134,7 +134,7 @@ def _comes_back_without_a_code(image: Image) -> None:
         user = ["setpriv", "--reuid=10001", "--regid=10001", "--clear-groups"]
         environ = ["env", "HOME=/data", "LINDA_HOME=/data", f"PATH={image.environ['PATH']}"]
         scanned = subprocess.run(
-            ["nsenter", "--target", inside, "--all", "--wd=/data", *user, *environ, "linda", "sandbox", "scan"],
+            ["nsenter", "--target", inside, "--all", "--root", "--wd", *user, *environ, "linda", "sandbox", "scan"],
             capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
         assert scanned.returncode == 0, (scanned, first.out.read_text()[-2000:])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from chaos.homes import NUMBER, home_at, make_profile
-from linda_cli.app import EXIT_CODES
+from linda_cli.app.exit_codes import EXIT_CODES
 from linda_cli.lifecycle.program import absolute_command
 from linda_cli.service.crontab import block, lines_of, with_block, without
 from linda_cli.service.models import Plan, Scope
