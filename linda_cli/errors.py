@@ -31,10 +31,12 @@ LindaError
 │   ├── HomeNotFound
 │   ├── SessionNotFound
 │   ├── BackupNotFound
+│   ├── ProfileNotFound     no profile of a browser where one was to be adopted
 │   └── SandboxNotFound
 ├── InUse                   another process has it
 ├── ProfileDamaged          the login is damaged and nothing is left to restore
 ├── BackupUnusable          a backup is missing or corrupt
+│   └── WrongKey            the passphrase or the key does not open the file
 ├── BrowserFailed           the browser did not start, or died
 │   ├── BrowserMissing
 │   │   └── DriverMismatch  a ChromeDriver of another version than the browser
@@ -193,6 +195,10 @@ class BackupNotFound(NotFound):
     """No backup of that name."""
 
 
+class ProfileNotFound(NotFound):
+    """No browser's profile, or none with a login, where one was to be adopted."""
+
+
 class SandboxNotFound(NotFound):
     """No sandbox serves this home."""
 
@@ -207,6 +213,10 @@ class ProfileDamaged(LindaError):
 
 class BackupUnusable(LindaError):
     """A backup is missing or corrupt, so that it cannot be restored."""
+
+
+class WrongKey(BackupUnusable):
+    """The passphrase, or the private key, does not open an exported file."""
 
 
 class BrowserFailed(LindaError):

@@ -41,7 +41,7 @@ from linda_cli.sessions.login_files import (
     never_changes,
     shared,
 )
-from linda_cli.sessions.manifest import MANIFEST, Manifest, read_manifest, trouble, unusable
+from linda_cli.sessions.manifest import MANIFEST, Manifest, read_manifest, spelled, trouble, unusable
 from linda_cli.sessions.ownership import LOCAL
 from linda_cli.sessions.pinning import MOST, Pin, pinned
 from linda_cli.sessions.sharing import Donor, donor
@@ -75,25 +75,7 @@ class Origin:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write ``backup.json`` whole; the backup exists from the moment its folder has its name."""
-    told = {
-        **manifest.extra,
-        "version": 1,
-        "number": manifest.number,
-        "createdAt": manifest.created_at,
-        "reason": manifest.reason,
-        "label": manifest.label,
-        "browser": manifest.browser,
-        "browserVersion": manifest.browser_version,
-        "linkedAs": manifest.linked_as,
-        "login": manifest.login,
-        "fingerprint": manifest.fingerprint,
-        "cold": manifest.cold,
-        "verified": manifest.verified,
-        "sandbox": manifest.sandbox,
-        "owner": manifest.owner,
-        "files": [{"path": one.path, "size": one.size, "sha256": one.sha256} for one in manifest.files],
-    }
-    write_whole(folder / MANIFEST, json.dumps(told, indent=1).encode() + b"\n")
+    write_whole(folder / MANIFEST, json.dumps(spelled(manifest), indent=1).encode() + b"\n")
 
 
 def take(home: Home, profile: Path, origin: Origin) -> Stamped:
