@@ -28,7 +28,7 @@ from linda_cli.sessions.durable import (
     sync_folder,
     write_whole,
 )
-from linda_cli.sessions.home import Home, Stamped
+from linda_cli.sessions.home import Home, Stamped, parse_stamped
 from linda_cli.sessions.login import Login, read_login
 from linda_cli.sessions.login_files import (
     BLOBS,
@@ -41,7 +41,7 @@ from linda_cli.sessions.login_files import (
     never_changes,
     shared,
 )
-from linda_cli.sessions.manifest import MANIFEST, Manifest, read_manifest, trouble, unusable
+from linda_cli.sessions.manifest import MANIFEST, Manifest, as_json, read_manifest, trouble, unusable
 from linda_cli.sessions.ownership import LOCAL
 from linda_cli.sessions.pinning import MOST, Pin, pinned
 from linda_cli.sessions.sharing import Donor, donor
@@ -75,25 +75,7 @@ class Origin:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write ``backup.json`` whole; the backup exists from the moment its folder has its name."""
-    told = {
-        **manifest.extra,
-        "version": 1,
-        "number": manifest.number,
-        "createdAt": manifest.created_at,
-        "reason": manifest.reason,
-        "label": manifest.label,
-        "browser": manifest.browser,
-        "browserVersion": manifest.browser_version,
-        "linkedAs": manifest.linked_as,
-        "login": manifest.login,
-        "fingerprint": manifest.fingerprint,
-        "cold": manifest.cold,
-        "verified": manifest.verified,
-        "sandbox": manifest.sandbox,
-        "owner": manifest.owner,
-        "files": [{"path": one.path, "size": one.size, "sha256": one.sha256} for one in manifest.files],
-    }
-    write_whole(folder / MANIFEST, json.dumps(told, indent=1).encode() + b"\n")
+    write_whole(folder / MANIFEST, json.dumps(as_json(manifest), indent=1).encode() + b"\n")
 
 
 def take(home: Home, profile: Path, origin: Origin) -> Stamped:
@@ -338,6 +320,36 @@ def unpack(home: Home, stamped: Stamped, target: Path) -> Manifest:
     if damage:
         raise unusable(stamped.name, damage)
     return manifest
+
+
+def receive(home: Home, name: str, manifest: Manifest, fill: Callable[[Path], None]) -> Stamped:
+    """Make a backup of files that come from elsewhere: ``fill`` writes them into a new folder.
+
+    It gets its name once every byte is as ``manifest`` says and the whole is a sound login. A damaged backup of this
+    name gives way to it. Raises ``BackupUnusable``, and what ``fill`` raises; nothing is left of it then.
+    """
+    stamped = parse_stamped(name)
+    if stamped is None or stamped.number != manifest.number:
+        raise unusable(name, "it is the backup of another number")
+    work = home.work_in_cache("making", stamped.number, stamped.ms)
+    try:
+        make_folder(work)
+        _make_folders(work, (entry.path for entry in manifest.files))
+        fill(work)
+        wrong = trouble(work, manifest, thorough=True)
+        if wrong is None:
+            unsynced = [entry.path for entry in manifest.files]
+            wrong = _sound_and_durable(work, manifest.login is None, unsynced)[1]
+        if wrong:
+            raise unusable(name, wrong)
+        write_manifest(work, manifest)
+        if os.path.lexists(home.at(stamped)):
+            drop(home, stamped)
+        move(work, home.at(stamped))
+    finally:
+        if work.exists():
+            remove_tree(work)
+    return stamped
 
 
 def _sound_and_durable(

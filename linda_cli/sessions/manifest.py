@@ -65,7 +65,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         if folder.is_symlink() or not folder.is_dir():
             raise ValueError("not a folder")
-        return _parsed(read_json(folder / MANIFEST, _LARGEST_MANIFEST), folder.name)
+        return parse_manifest(read_json(folder / MANIFEST, _LARGEST_MANIFEST), folder.name)
     except FileNotFoundError:
         raise unusable(folder.name, "it has no backup.json") from None
     except OSError as problem:
@@ -85,7 +85,33 @@ def unusable(name: str, why: str) -> BackupUnusable:
     )
 
 
-def _parsed(told: dict[str, Any], name: str) -> Manifest:
+def as_json(manifest: Manifest) -> dict[str, Any]:
+    """What ``backup.json`` says, as it is written."""
+    return {
+        **manifest.extra,
+        "version": 1,
+        "number": manifest.number,
+        "createdAt": manifest.created_at,
+        "reason": manifest.reason,
+        "label": manifest.label,
+        "browser": manifest.browser,
+        "browserVersion": manifest.browser_version,
+        "linkedAs": manifest.linked_as,
+        "login": manifest.login,
+        "fingerprint": manifest.fingerprint,
+        "cold": manifest.cold,
+        "verified": manifest.verified,
+        "sandbox": manifest.sandbox,
+        "owner": manifest.owner,
+        "files": [{"path": one.path, "size": one.size, "sha256": one.sha256} for one in manifest.files],
+    }
+
+
+def parse_manifest(told: dict[str, Any], name: str) -> Manifest:
+    """A manifest from what a ``backup.json`` says, of the backup called ``name``.
+
+    Raises ``ValueError``, ``KeyError``, ``TypeError`` or ``AttributeError`` for whatever is not a whole one of ours.
+    """
     stamped = parse_stamped(name)
     files = told["files"]
     if not isinstance(files, list) or len(files) > _MOST_FILES:
