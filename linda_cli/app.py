@@ -58,6 +58,7 @@ _WITH_THREADS = ("start", "serve")
 
 VERBS = (
     "start", "stop", "info", "backup", "restore", "clear", "cleanup", "logs", "serve", "token", "sandbox", "config",
+    "keygen",
 )  # fmt: skip
 
 ALIASES = {"status": "info", "list": "info", "ls": "info", "restore-backup": "restore"}

@@ -45,6 +45,9 @@ def register(app: typer.Typer) -> None:
         behind_proxy: list[str] = typer.Option(
             None, "--behind-proxy", metavar="NETWORK", help="Proxies whose X-Forwarded headers to believe."
         ),
+        remote: str = typer.Option(
+            None, "--remote", metavar="URL", help="Object store that gets the backups: s3://, gs://, az://, a folder."
+        ),
     ) -> None:
         """Keep many accounts up: REST, Socket.IO, a web page. Restores every valid session by itself."""
         from linda_cli.server import requirements
@@ -86,5 +89,6 @@ def register(app: typer.Typer) -> None:
                 hosts=tuple(allowed_host or ()),
                 webhook_networks=tuple(webhook_to or ()),
                 browser_args=browser_args,
+                remote=remote,
             )
             run_server(home, settings, Service(console))

@@ -46,6 +46,9 @@ def register(app: typer.Typer) -> None:
         proxy: str = typer.Option(
             None, "--proxy", metavar="URL", help="http:// or socks5://[USER:PASSWORD@]HOST:PORT for the browser."
         ),
+        remote: str = typer.Option(
+            None, "--remote", metavar="URL", help="Object store that gets the backups: s3://, gs://, az://, a folder."
+        ),
     ) -> None:
         """Attach to the running browser, open the saved profile, restore a backup, or link; then stay.
 
@@ -91,6 +94,7 @@ def register(app: typer.Typer) -> None:
                 hung_after=hung_after,
                 signals=signals,
                 proxy=proxy,
+                remote=remote,
                 can_show=console.json or qr_file is not None or is_terminal(sys.stderr) or is_terminal(sys.stdout),
             )
             around.enter_context(stopping_on_signals(run))

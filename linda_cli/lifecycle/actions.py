@@ -39,6 +39,7 @@ from linda_cli.lifecycle.observations import Observation, ProfileFacts
 from linda_cli.lifecycle.options import Engine, Options
 from linda_cli.lifecycle.repair import drop_service_worker, drop_stale_lock, repair
 from linda_cli.lifecycle.saving import Outcome, Saver, Told
+from linda_cli.lifecycle.uploads import Uploads
 from linda_cli.sessions import checks, manifest
 from linda_cli.sessions.clock import iso, ms_of, now_ms
 from linda_cli.sessions.durable import make_folder
@@ -120,6 +121,7 @@ class Actions:
         self._threads: list[threading.Thread] = []
         self.state = StateKeeper(store.state, self._state_said)
         self.saver = Saver(store, options, self.held, number)
+        self._uploads = Uploads(store, options.remote)
 
     def _state_said(self, problem: LindaError | None) -> None:
         line = (
@@ -198,6 +200,8 @@ class Actions:
     def _failure_told(action: Action, problem: LindaError) -> tuple[Told, ...]:
         if isinstance(action, do.BackUp):
             return (("backup_failed", {"reason": problem.message}),)
+        if isinstance(action, do.Upload):
+            return () if action.troubled else (("upload_failed", {"reason": problem.message}),)
         if isinstance(action, do.RestoreBackup):
             return (("rung_failed", {"rung": "backup", "backup": action.name, "reason": problem.message}),)
         return ()
@@ -317,6 +321,8 @@ class Actions:
                 return self.saver.save(login)
             case do.BackUp(reason=reason, replaces=replaces):
                 return self.saver.back_up(reason, replaces=replaces)
+            case do.Upload(within=within, troubled=troubled):
+                return self._uploads.upload(self._known_number(), within, troubled)
             case do.MeasureLogin():
                 return Outcome(self._measure())
             case do.LearnNumber(number=number):

@@ -21,6 +21,7 @@ class Lane(StrEnum):
     NETWORK = "network"
     PULSE = "pulse"
     BOT = "bot"
+    UPLOAD = "upload"
     NONE = "none"
 
 
@@ -246,6 +247,15 @@ class BackUp(Action):
     lane: ClassVar[Lane] = Lane.DISK
     reason: str
     replaces: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Upload(Action):
+    """Bring the backups into the object store, within so many seconds. ``troubled``: that it fails was told."""
+
+    lane: ClassVar[Lane] = Lane.UPLOAD
+    within: float
+    troubled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,7 @@ class Supervisors:
             link_again=False,
             driver_at_once=False,
             proxy=self.accounts.proxy_of(number),
+            remote=settings.remote,
         )
 
     def publish(self, heard: Event) -> None:
