@@ -57,8 +57,8 @@ _WITH_THREADS = ("start", "serve")
 """The verbs that last; the others are over sooner than threading is imported."""
 
 VERBS = (
-    "start", "stop", "info", "backup", "restore", "clear", "cleanup", "logs", "serve", "token", "sandbox", "config",
-    "keygen",
+    "start", "stop", "info", "backup", "restore", "clear", "cleanup", "logout", "logs", "serve", "token",
+    "sandbox", "config", "keygen",
 )  # fmt: skip
 
 ALIASES = {"status": "info", "list": "info", "ls": "info", "restore-backup": "restore"}

@@ -106,6 +106,7 @@ def rooms(modules: set[str]) -> set[str]:
                 "clear",
                 "config",
                 "info",
+                "logout",
                 "logs",
                 "restore",
                 "sandbox",

@@ -7,7 +7,7 @@ import shlex
 import typer
 
 from linda_cli.console import words
-from linda_cli.errors import Misused
+from linda_cli.errors import Interrupted, Misused
 from linda_cli.lifecycle.store import open_store
 from linda_cli.object_store.settings import remote_settings
 
@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
         from_store: bool = typer.Option(False, "--from-store", help="Take it from the object store."),
         remote: str = typer.Option(None, "--remote", metavar="URL", help="That store; else LINDA_REMOTE."),
         listing: bool = typer.Option(False, "--list", help="Show what could be restored, every file of it read."),
+        yes: bool = typer.Option(False, "--yes", help="Do not ask."),
     ) -> None:
         """Put a backup in the profile's place; the present profile goes to quarantine."""
         console = context.obj.console
@@ -50,7 +51,13 @@ def register(app: typer.Typer) -> None:
             there = store.restorable(number)
             console.answer(there, words.restorable(there))
             return
-        done = store.restore(number, source)
+        named = store.only(number)
+        revoked = store.revoked_at(named, source) if source not in (None, "latest") else None
+        if revoked is not None and not console.ask(
+            f"{source} is of a login that was unlinked at {revoked}. Restore it all the same?", yes
+        ):
+            raise Interrupted(f"{named} was left as it is", f"linda restore {named} --from {source} --yes")
+        done = store.restore(named, source)
         console.answer(done, words.restored(done))
 
     app.command("restore")(restore)

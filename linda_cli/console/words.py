@@ -22,6 +22,7 @@ class Backup(Protocol):
     verified: bool
     valid: bool | None
     size: int
+    revoked_at: str | None
 
 
 def info(told: Any, *, fancy: bool = False) -> str:
@@ -77,6 +78,7 @@ def backups(there: Iterable[Backup]) -> list[str]:
             "cold" if one.cold else "hot",
             "verified" if one.verified else "",
             {True: "valid", False: "CORRUPT", None: ""}[one.valid],
+            f"UNLINKED {one.revoked_at}" if one.revoked_at else "",
             f'"{one.label}"' if one.label else "",
         ]
         rows.append(
@@ -171,6 +173,16 @@ def cleared(done: Any) -> str:
     lines.append(
         f"undo: linda restore {done.session} --from {source}" if source else "there was nothing to move to quarantine"
     )
+    return "\n".join(lines)
+
+
+def logged_out(done: Any) -> str:
+    """What a logout did."""
+    if done.unlinked:
+        return f"{done.session} is logged out; the next linda start shows a code"
+    lines = [f"{done.session} is forgotten here only: the phone still lists this device under Linked devices"]
+    if done.aside:
+        lines.append(f"undo: linda restore {done.session} --from {done.aside} --yes")
     return "\n".join(lines)
 
 

@@ -314,9 +314,11 @@ class Actions:
             case do.RecordRejection(fingerprint=fingerprint):
                 self._store.remember_rejected(self._known_number(), fingerprint)
                 return Outcome()
-            case do.RevokeLogin(login=login):
-                self._store.state.forget(self._known_number(), "logged_out", condemn=login)
-                return Outcome()
+            case do.RevokeLogin(login=login, reason=reason):
+                number = self._known_number()
+                asked = reason == do.BY_THE_PHONE and self._store.state.logout_was_asked(number)
+                self._store.state.forget(number, "logged_out", condemn=login)
+                return Outcome(do.BY_YOU if asked else reason)
             case do.Save(login=login):
                 return self.saver.save(login)
             case do.BackUp(reason=reason, replaces=replaces):

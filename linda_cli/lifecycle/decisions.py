@@ -12,6 +12,12 @@ from typing import Any, ClassVar
 
 from linda_cli.errors import LindaError
 
+BY_THE_PHONE = "by the phone"
+"""The reason of a logout for which the page has no reason."""
+
+BY_YOU = "by you"
+"""The reason of a logout that ``linda logout``, the API or the page of a server asked for."""
+
 
 class Lane(StrEnum):
     """Where an action runs."""
@@ -225,7 +231,7 @@ class RecordRejection(Action):
 
 @dataclass(frozen=True, slots=True)
 class RevokeLogin(Action):
-    """The device was unlinked: no copy of this login is used again."""
+    """The device was unlinked: no copy of this login is used again. Its result is the reason to tell."""
 
     lane: ClassVar[Lane] = Lane.DISK
     login: str

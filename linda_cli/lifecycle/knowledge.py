@@ -505,8 +505,9 @@ class Knowledge:
                 return self._quarantined(action)
             case do.RecordRejection(), _:
                 return replace(self, restoration=replace(self.restoration, replaceable="the login was rejected"))
-            case do.RevokeLogin(), _:
-                restoration = replace(self.restoration, revoked=True, suspicion=None, error=None)
+            case do.RevokeLogin(login=login, reason=reason), _:
+                logout = Suspicion(login, "proven", result if isinstance(result, str) else reason)
+                restoration = replace(self.restoration, revoked=True, suspicion=None, error=None, logout=logout)
                 return replace(self, restoration=restoration)
             case do.TryEmptyProfile(), bool():
                 return replace(self, restoration=replace(self.restoration, empty_lived=result))

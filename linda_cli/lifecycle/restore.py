@@ -330,7 +330,7 @@ def failure_of(know: Knowledge, now: float) -> Failure | None:
     """Why this step will not get there, by the proofs."""
     attempt, page = know.restoration.attempt, know.page
     if proofs.CONDEMN.holds(know, now):
-        return Failure("logged_out", "by the phone")
+        return Failure("logged_out", do.BY_THE_PHONE)
     if proofs.SUSPECT_BY_REASON.holds(know, now):
         assert page.logout is not None
         return Failure("suspected", page.logout.reason)
@@ -365,7 +365,7 @@ def _failed(know: Knowledge, failure: Failure) -> tuple[Action, ...]:
     if failure.kind == "logged_out" or (failure.kind == "suspected" and proofs.CONFIRMED.holds(know, 0.0)):
         login = know.page.login
         assert login is not None
-        return (do.CloseBrowser(), do.RevokeLogin(login, failure.reason or "by the phone"))
+        return (do.CloseBrowser(), do.RevokeLogin(login, failure.reason or do.BY_THE_PHONE))
     if failure.kind == "suspected":
         login = know.page.login
         assert login is not None
@@ -404,7 +404,7 @@ def _failed(know: Knowledge, failure: Failure) -> tuple[Action, ...]:
 def _step_failed(know: Knowledge, failure: Failure) -> tuple[Action, ...]:
     attempt = know.restoration.attempt
     assert attempt is not None
-    reason = failure.reason if failure.kind != "suspected" else f"logged out: {failure.reason or 'by the phone'}"
+    reason = failure.reason if failure.kind != "suspected" else f"logged out: {failure.reason or do.BY_THE_PHONE}"
     facts = {"rung": attempt.step.value, "backup": attempt.backup, "reason": reason}
     return (do.Tell("rung_failed", facts), do.FailStep(failure.kind, reason))
 

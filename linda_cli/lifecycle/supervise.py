@@ -73,7 +73,7 @@ def _ended(know: Knowledge, now: float) -> tuple[Action, ...]:
     page = know.page
     if proofs.CONDEMN.holds(know, now):
         assert page.login is not None
-        return (do.BeginRestoration("logged out"), do.CloseBrowser(), do.RevokeLogin(page.login, "by the phone"))
+        return (do.BeginRestoration("logged out"), do.CloseBrowser(), do.RevokeLogin(page.login, do.BY_THE_PHONE))
     for proof, reason in ((proofs.SUSPECT_BY_REASON, None), (proofs.SUSPECT_BY_ABSENCE, "")):
         if proof.holds(know, now):
             assert page.login is not None

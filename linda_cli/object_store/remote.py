@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -99,11 +100,14 @@ class RemoteBackups:
     def restorable(self, number: str | None) -> Restorable:
         """What the store has of a session, newest first. ``valid`` False: its record is not as linda writes it."""
         download, number = self._reading(number)
+        forgotten = self.store.state.forgotten(number)
         listed = []
         for generation, found in enumerate(download.backups(), 1):
             stamped = _stamped(found.name)
             if found.record is not None:
-                listed.append(manifest.told_as(stamped, found.record.manifest, generation, None))
+                told = found.record.manifest
+                backup = manifest.told_as(stamped, told, generation, None)
+                listed.append(replace(backup, revoked_at=forgotten.revoked_at.get(told.login or "")))
             else:
                 listed.append(_unreadable(stamped, found, generation))
         return Restorable(number, tuple(listed), ())
@@ -119,7 +123,7 @@ class RemoteBackups:
         problem: LindaError | None = None
         for found in _candidates(there, name):
             try:
-                return self._fetched(download, number, found, None if name else self._barred(number), stop)
+                return self._fetched(download, number, found, name in (None, "latest"), stop)
             except BackupUnusable as worse:
                 if name is not None:
                     raise
@@ -135,33 +139,27 @@ class RemoteBackups:
         keys = self._keys.for_reading(parse_number(number) if number is not None else None)
         return Download(self._bucket, self._keys.root, keys), keys[0].number
 
-    def _barred(self, number: str) -> Callable[[Manifest], str | None]:
-        """What must not come back unless a person names it."""
+    def _barred(self, number: str, told: Manifest) -> str | None:
+        """Why a backup must not come back unless a person names it."""
         state = self.store.state
-        forgotten, owner = state.forgotten(number), login_owner(state.entry(number))
-
-        def why(told: Manifest) -> str | None:
-            if told.login in forgotten.condemned:
-                return "its login was logged out"
-            if owner is not None and told.owner != owner:
-                return "it is of another owner"
-            return None
-
-        return why
+        owner = login_owner(state.entry(number))
+        if told.login in state.forgotten(number).condemned:
+            return "its login was logged out"
+        return "it is of another owner" if owner is not None and told.owner != owner else None
 
     def _fetched(
         self,
         download: Download,
         number: str,
         found: Found,
-        barred: Callable[[Manifest], str | None] | None,
+        by_itself: bool,
         stop: Callable[[], bool],
     ) -> Stamped:
         if found.record is None:
             raise manifest.unusable(found.name, found.wrong)
         told = found.record.manifest
         self.store.check_world(told.sandbox)
-        why = barred(told) if barred is not None else None
+        why = self._barred(number, told) if by_itself else None
         if why is not None:
             raise manifest.unusable(found.name, why)
         self.store.home.make()

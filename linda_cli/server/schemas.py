@@ -91,6 +91,12 @@ class Restore(Body):
     backup: Annotated[str, StringConstraints(max_length=80)] | None = None
 
 
+class LogOut(Body):
+    """``local``: the login is only forgotten here; the phone still lists the device."""
+
+    local: bool = False
+
+
 class NewWebhook(Body):
     """``events``: their names; none is all."""
 
@@ -282,6 +288,15 @@ class RestoredAnswer(Answer):
     restored: BackupPart | None
     aside: str | None
     source: str
+
+
+class LoggedOutAnswer(Answer):
+    """``unlinked`` false: only forgotten here. ``aside``: the quarantined profile."""
+
+    session: str
+    unlinked: bool
+    revoked_at: str | None
+    aside: str | None
 
 
 class PairingCodeAnswer(Answer):

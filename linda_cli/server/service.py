@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,8 +22,10 @@ from linda_cli.errors import (
     NotFound,
     SessionNotFound,
     Unavailable,
+    Unreachable,
 )
 from linda_cli.lifecycle.events import event
+from linda_cli.lifecycle.logout import log_out
 from linda_cli.lifecycle.store import store_at
 from linda_cli.server.account_state import AccountState, Code
 from linda_cli.server.accounts import Account, Accounts, SessionData, not_found
@@ -35,11 +38,14 @@ from linda_cli.sessions.clock import iso
 from linda_cli.sessions.manifest import read_manifest
 from linda_cli.sessions.number import parse_number
 from linda_cli.sessions.ownership import LOCAL, login_owner, recorded_owner
-from linda_cli.sessions.results import BackedUp, Restored
+from linda_cli.sessions.results import BackedUp, LoggedOutSession, Restored
 from linda_cli.sessions.values import Backup
 
 STOP_WITHIN = 60.0
 """Seconds that a browser has to close before a request that waits for it is told so."""
+
+READY_WITHIN = 120.0
+"""Seconds to ready for an account that is brought up to be logged out."""
 
 _RETRY_REMOVAL = 5.0
 
@@ -437,6 +443,43 @@ class AccountService:
         owner = self._owner_of_backup(name) if name in known else None
         if name not in known or owner not in (None, account.owner):
             raise _no_backup(number, name)
+
+    def log_out(self, principal: Principal, number: str, *, local: bool) -> LoggedOutSession:
+        """Unlink an account's device through its run; one that is not up is brought up for it.
+
+        ``local``: its login is only forgotten here. Raises ``Unreachable`` where the logout is not proven.
+        """
+        account = self.account(principal, number)
+        number = account.client_id
+        principal.must_write(number)
+        store = store_at(self.supervisors.home)
+        if local:
+            if self.supervisors.state(number).up:
+                self.stop_and_wait(principal, number)
+            done = store.forget_login(number)
+            self.accounts.change(number, {"session_valid": False, "auth_state": "logged_out"})
+            return done
+        was_up = self.supervisors.state(number).up
+        if not was_up:
+            self.restore_session(principal, number)
+        try:
+            self._await_ready(number)
+            return log_out(store, number)
+        except Unreachable as problem:
+            if not was_up:
+                self.supervisors.supervisor(number).stop("stopped by you")
+            hint = f'POST /whatsapp/accounts/{number}/logout with {{"local": true}}'
+            raise Unreachable(problem.message, hint, session=number) from problem
+
+    def _await_ready(self, number: str) -> None:
+        deadline, waiting = time.monotonic() + READY_WITHIN, threading.Event()
+        while True:
+            state = self.supervisors.state(number)
+            if state.ready is not None:
+                return
+            if not state.up or time.monotonic() >= deadline:
+                raise Unreachable(f"{number} did not become ready: {state.problem or 'it is still starting'}")
+            waiting.wait(0.1)
 
     # -- removal
 

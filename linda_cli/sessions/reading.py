@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from linda_cli.errors import AmbiguousSession, BackupUnusable, SessionNotFound
 from linda_cli.sessions import finding, manifest
 from linda_cli.sessions.checks import Look, look
 from linda_cli.sessions.fingerprints import profile_entries, vouching
-from linda_cli.sessions.home import Found, require
+from linda_cli.sessions.home import Found, parse_stamped, require
 from linda_cli.sessions.locks import holder_of
 from linda_cli.sessions.login import read_login
 from linda_cli.sessions.login_files import LOCAL_STORAGE, SQLITE_ROOTS, fingerprint, is_sqlite, login_files
@@ -203,7 +204,7 @@ class Reading:
         number = self.only(number)
         profile = self.profile(number)
         seen, judged = self.look(number, profile, deep=deep)
-        backups = tuple(manifest.listed(self.home, number, thorough=deep))
+        backups = self.with_revoked(number, manifest.listed(self.home, number, thorough=deep))
         return Info.of(self._summary(number, profile, seen, judged, self.state.entry(number), backups), seen.checks)
 
     def _summary(
@@ -240,9 +241,32 @@ class Reading:
             profile = self.profile(number)
             seen, judged = self.look(number, profile)
             state = entries.get(number) or self.state.entry(number)
-            told.append(self._summary(number, profile, seen, judged, state, tuple(saved.get(number, ()))))
+            told.append(
+                self._summary(number, profile, seen, judged, state, self.with_revoked(number, saved.get(number, ())))
+            )
             each(index + 1, len(numbers))
         return Overview(str(self.home.root), tuple(told))
+
+    def with_revoked(self, number: str, backups: Sequence[Backup]) -> tuple[Backup, ...]:
+        """The same, each with the moment in which its login was unlinked."""
+        if not backups or not self.state.forgotten(number).condemned:
+            return tuple(backups)
+        return tuple(replace(one, revoked_at=self.revoked_at(number, one.name)) for one in backups)
+
+    def revoked_at(self, number: str, name: str) -> str | None:
+        """When the login in a backup or a quarantined profile was unlinked, None where it was not, or is not read."""
+        forgotten = self.state.forgotten(number)
+        folder = self.home.at(name)
+        if not forgotten.condemned or parse_stamped(name) is None:
+            return None
+        logins: frozenset[str] = frozenset()
+        # A backup says whose it is; only where its own word does not settle it are its files read.
+        with contextlib.suppress(BackupUnusable):
+            told = manifest.read_manifest(folder)
+            logins = frozenset({told.login} if told.login in forgotten.condemned else manifest.digests(folder, told))
+        if not logins and (login := read_login(folder)) is not None:
+            logins = login.digests
+        return min((forgotten.revoked_at[one] for one in forgotten.condemned if one in logins), default=None)
 
     def _running(self, number: str, profile: Path) -> Running | None:
         running = self.world.running(profile, memory=True)

@@ -73,6 +73,17 @@ class Cleared:
 
 
 @dataclass(frozen=True, slots=True)
+class LoggedOutSession:
+    """``unlinked``: WhatsApp has taken the device off the phone's list; False: it was only forgotten here.
+    ``aside``: the quarantined profile."""
+
+    session: str
+    unlinked: bool
+    revoked_at: str | None
+    aside: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One thing that cleanup looked at. ``kind``: backup, quarantine or leftover; ``action``: keep or remove."""
 

@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,17 +45,22 @@ _FRESH: Entry = {
 
 _TICK_NS = 50_000_000
 
+_LOGOUT_LASTS_MS = 120_000
+"""The page takes up to 20 s to log out, and a run some more to close its browser before it records that."""
+
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
     """What the ladder must not bring back by itself.
 
-    ``link_after``: ISO moment; no login older than it is used. ``condemned``: login digests that WhatsApp unlinked.
+    ``link_after``: ISO moment; no login older than it is used. ``condemned``: login digests that WhatsApp unlinked;
+    ``revoked_at``: when each of them was.
     """
 
     link_after: str | None = None
     reason: str | None = None
     condemned: tuple[str, ...] = ()
+    revoked_at: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def link_after_ms(self) -> int:
@@ -171,14 +176,28 @@ class State:
         """Record whose login this number has from now on; see :mod:`linda_cli.sessions.ownership`."""
         self.update(number, lambda entry: set_owner(entry, owner))
 
+    def ask_logout(self, number: str) -> None:
+        """Note that the page is asked to log out, so that whoever sees the logout can say by whom."""
+        self.save(number, logoutAskedAt=iso(now_ms()))
+
+    def take_back_logout(self, number: str) -> None:
+        """The page did not log out."""
+        self.save(number, logoutAskedAt=None)
+
+    def logout_was_asked(self, number: str) -> bool:
+        """Whether a logout that is seen now was asked for here."""
+        asked = ms_of(self.entry(number).get("logoutAskedAt"))
+        return asked is not None and abs(now_ms() - asked) <= _LOGOUT_LASTS_MS
+
     def forget(self, number: str, reason: str, *, condemn: str | None = None) -> None:
         """From now on no older login of this number comes back by itself; ``condemn`` ends one login for good."""
         before = self._forgotten_file(number)
         # Dict order keeps the order of events and drops repetitions.
         condemned = tuple(dict.fromkeys([*before.condemned, *([condemn] if condemn else [])]))
         moment = iso(now_ms())
-        self._write_forgotten(number, Forgotten(moment, reason, condemned))
-        self.save(number, linkAfter=moment, isLinked=False, lastState=reason)
+        revoked_at = {**({condemn: moment} if condemn else {}), **before.revoked_at}
+        self._write_forgotten(number, Forgotten(moment, reason, condemned, revoked_at))
+        self.save(number, linkAfter=moment, isLinked=False, lastState=reason, logoutAskedAt=None)
 
     def welcome(self, number: str, *, pardon: Collection[str] = ()) -> None:
         """Logins of any age may come back again: the session was ready, or a person asked for a restore.
@@ -189,7 +208,7 @@ class State:
         condemned = tuple(login for login in before.condemned if login not in pardon)
         if condemned:
             if before.link_after or condemned != before.condemned:
-                self._write_forgotten(number, Forgotten(None, None, condemned))
+                self._write_forgotten(number, Forgotten(None, None, condemned, before.revoked_at))
         elif before != Forgotten():
             with self._writing(self._home.forgotten(number)):
                 self._home.forgotten(number).unlink(missing_ok=True)
@@ -307,18 +326,23 @@ class State:
             after = told.get("linkAfter")
             reason = told.get("reason")
             condemned = tuple(one for one in told.get("condemned", ()) if isinstance(one, str))
+            # Earlier versions kept no moments: then the file's own age is the best that is known.
+            known, written = told.get("revokedAt") or {}, iso(path.lstat().st_mtime_ns // 1_000_000)
+            revoked_at = {one: known[one] if ms_of(known.get(one)) is not None else written for one in condemned}
         except FileNotFoundError:
             return Forgotten()
         except (OSError, ValueError, AttributeError, TypeError):
             # It is there, so something was to be forgotten; its own age is the best that is left of it.
             try:
                 after, reason, condemned = iso(path.lstat().st_mtime_ns // 1_000_000), "cleared", ()
+                revoked_at = {}
             except OSError:
                 return Forgotten()
         return Forgotten(
             after if ms_of(after) is not None else None,
             reason if reason in ("cleared", "logged_out") else "cleared",
             condemned,
+            revoked_at,
         )
 
     def _write_forgotten(self, number: str, forgotten: Forgotten) -> None:
@@ -328,6 +352,7 @@ class State:
             "linkAfter": forgotten.link_after,
             "reason": forgotten.reason,
             "condemned": list(forgotten.condemned),
+            "revokedAt": {one: at for one, at in forgotten.revoked_at.items() if one in forgotten.condemned},
         }
         with self._writing(self._home.forgotten(number)):
             write_whole(self._home.forgotten(number), json.dumps(whole, indent=2).encode() + b"\n")

@@ -16,7 +16,7 @@ from linda_cli.sessions.home import Stamped
 from linda_cli.sessions.login import read_login
 from linda_cli.sessions.number import parse_number
 from linda_cli.sessions.ownership import recorded_owner
-from linda_cli.sessions.results import Cleaned, Cleared, Restorable, Restored
+from linda_cli.sessions.results import Cleaned, Cleared, LoggedOutSession, Restorable, Restored
 from linda_cli.sessions.retention import KEEP, OLDER_THAN, Policy
 from linda_cli.sessions.saving import Saving
 from linda_cli.sessions.spelling import camel
@@ -31,7 +31,7 @@ class Store(Saving):
     def restorable(self, number: str | None = None) -> Restorable:
         """What ``linda restore --list`` shows: every backup read in full."""
         number = self.only(number)
-        listed = tuple(manifest.listed(self.home, number, thorough=True))
+        listed = self.with_revoked(number, manifest.listed(self.home, number, thorough=True))
         return Restorable(number, listed, tuple(one.name for one in self.home.stamped("quarantine", number)))
 
     def restore(self, number: str | None = None, backup: str | None = None) -> Restored:
@@ -42,7 +42,7 @@ class Store(Saving):
         """
         number = self.only(number)
         with self.both_locks(number):
-            problem = _no_backup(number, bool(self.home.stamped("backup", number)))
+            problem = self._no_backup(number)
             for chosen, only in self._candidates(number, backup):
                 try:
                     return self._restored(number, chosen)
@@ -58,6 +58,8 @@ class Store(Saving):
         if name not in (None, "latest"):
             yield profiles.find_stamped(self.home, number, str(name)), True
         elif name == "latest":
+            if there and self.revoked_at(number, there[0].name) is not None:
+                raise self._no_backup(number)
             yield from ((one, True) for one in there[:1])
         else:
             condemned = self.state.forgotten(number).condemned
@@ -69,6 +71,22 @@ class Store(Saving):
                     told = manifest.read_manifest(folder)
                     if told.owner == owner and not manifest.is_of(folder, told, condemned):
                         yield stamped, False
+
+    def _no_backup(self, number: str) -> BackupUnusable:
+        there = self.home.stamped("backup", number)
+        revoked = self.revoked_at(number, there[0].name) if there else None
+        if revoked is not None:
+            return BackupUnusable(
+                f"{number} was unlinked at {revoked}, and no backup is of another login: it must be linked again",
+                f"linda start {number}",
+                session=number,
+                revokedAt=revoked,
+            )
+        return BackupUnusable(
+            f"there is no usable backup of {number}" if there else f"there is no backup of {number}",
+            f"linda restore {number} --list",
+            session=number,
+        )
 
     def _restored(self, number: str, chosen: Stamped) -> Restored:
         """Put one in place. It is proven while it is copied; before that nothing is changed."""
@@ -203,6 +221,23 @@ class Store(Saving):
             removed = self._remove_backups(number) if backups else self.retain(number)
         return Cleared(number, saved, aside, tuple(removed))
 
+    def forget_login(self, number: str) -> LoggedOutSession:
+        """Never use the login of a session again, without a word to WhatsApp: there the device stays linked.
+
+        Its profile goes to quarantine. Raises ``SessionNotFound`` and ``InUse``.
+        """
+        number = self.only(parse_number(number))
+        with self.both_locks(number):
+            login, known = read_login(self.profile(number)), self.state.entry(number).get("login")
+            # Of a profile that is gone the login of the last ready is known, or that of the newest backup.
+            newest = manifest.listed(self.home, number)[:1]
+            digest = login.digest if login is not None else known if isinstance(known, str) else None
+            self.state.forget(number, "logged_out", condemn=digest or (newest[0].login if newest else None))
+            aside = profiles.quarantine(
+                self.home, number, self.profile(number), "forgotten here by linda logout --local"
+            )
+        return LoggedOutSession(number, False, self.state.forgotten(number).link_after, aside)
+
     def _remove_backups(self, number: str) -> list[str]:
         gone = []
         for stamped in self.home.stamped("backup", number):
@@ -220,11 +255,3 @@ class Store(Saving):
         """Retention for every session, leftovers of interrupted work, quarantine past the age (seconds)."""
         self.require()
         return Cleanup(self, Policy(keep, older_than), dry_run, each).run()
-
-
-def _no_backup(number: str, some: bool) -> BackupUnusable:
-    return BackupUnusable(
-        f"there is no usable backup of {number}" if some else f"there is no backup of {number}",
-        f"linda restore {number} --list",
-        session=number,
-    )

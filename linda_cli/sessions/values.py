@@ -15,6 +15,7 @@ class Backup:
     """One saved copy of a profile's login.
 
     ``valid`` None: its files were not read, only counted. ``size`` in bytes. ``generation`` 1 is the newest.
+    ``revoked_at``: when its login was unlinked, None where it was not.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Backup:
     generation: int
     login: str | None
     fingerprint: str
+    revoked_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

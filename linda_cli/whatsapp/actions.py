@@ -60,6 +60,24 @@ def use_here(tab: Tab, page: PageDescription, *, computer: bool) -> bool:
     return bool(_run(tab, page, _USE_HERE, computer=computer))
 
 
+_LOG_OUT = """
+if (!all("pane").length || !page.socket.connected.includes(word(page.modules.socket))) return "not ready";
+const path = page.modules.log_out;
+try {
+  let owner = window.require(path[0]);
+  for (const name of path.slice(1, -1)) owner = owner[name];
+  // Not awaited: it ends with another document.
+  Promise.resolve(owner[path[path.length - 1]]()).catch(() => {});
+  return "asked";
+} catch (problem) { return "no way"; }
+"""
+
+
+def log_out(tab: Tab, page: PageDescription) -> str:
+    """Have the page unlink this device by its own call. ``asked``; ``not ready`` and ``no way``: nothing was done."""
+    return str(_run(tab, page, _LOG_OUT))
+
+
 def renew_codes(tab: Tab, page: PageDescription) -> bool:
     """Ask for new QR codes after the page stopped showing them. False: there is nothing to ask with."""
     body = 'const found = all("qr_renew"); if (!found.length) return false; found[0].click(); return true;'

@@ -189,6 +189,7 @@ def test_schemathesis_finds_nothing(server: Served, tools: Path, tmp_path: Path)
         "/qr",
         "/backup$",
         "/stop",
+        "/logout",
         "tokens/revoke",
         "sign-in",
         "/test",

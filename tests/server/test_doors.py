@@ -76,6 +76,7 @@ class TestWho:
             ("GET", f"accounts/{NUMBER}/qr.png"),
             ("POST", f"accounts/{NUMBER}/start"),
             ("POST", f"accounts/{NUMBER}/stop"),
+            ("POST", f"accounts/{NUMBER}/logout"),
             ("POST", f"accounts/{NUMBER}/backup"),
             ("POST", f"accounts/{NUMBER}/restore"),
             ("POST", f"accounts/{NUMBER}/pairing-code"),
@@ -205,7 +206,8 @@ class TestAnswers:
             "/whatsapp/restore-session/{client_id}": "post", "/whatsapp/restored-sessions": "get",
             "/whatsapp/session-status/{client_id}": "get", "/whatsapp/sessions": "get", "/whatsapp/health": "get",
             "/whatsapp/accounts": "post", account: "delete", f"{account}/start": "post", f"{account}/stop": "post",
-            f"{account}/backup": "post", f"{account}/restore": "post", f"{account}/pairing-code": "post",
+            f"{account}/logout": "post", f"{account}/backup": "post", f"{account}/restore": "post",
+            f"{account}/pairing-code": "post",
             f"{account}/backups": "get", f"{account}/qr": "get", f"{account}/qr.png": "get",
         }  # fmt: skip
         assert all(method in paths.get(path, {}) for path, method in wanted.items())

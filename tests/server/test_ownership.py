@@ -184,7 +184,8 @@ def test_a_number_of_somebody_else_looks_like_one_that_nobody_has(world: World) 
         for method, path in (
             ("GET", "session-status/{}"), ("GET", "accounts/{}"), ("GET", "accounts/{}/backups"),
             ("GET", "accounts/{}/events"), ("GET", "accounts/{}/qr"), ("GET", "accounts/{}/qr.png"),
-            ("POST", "accounts/{}/start"), ("POST", "accounts/{}/stop"), ("POST", "accounts/{}/backup"),
+            ("POST", "accounts/{}/start"), ("POST", "accounts/{}/stop"), ("POST", "accounts/{}/logout"),
+            ("POST", "accounts/{}/backup"),
             ("POST", "accounts/{}/restore"), ("POST", "accounts/{}/pairing-code"), ("POST", "restore-session/{}"),
             ("POST", "accounts/{}/linking-links"), ("DELETE", "accounts/{}"),
         ):  # fmt: skip

@@ -231,8 +231,12 @@ def test_an_account_is_added_linked_backed_up_restored_and_removed_on_the_page(
         page.click("#back")
         page.until("#summary", "1 of 1 connected")
         page.until("#rows a", "Reception").click()
+        page.click("[data-do=logout]")
+        page.click("#sure-yes", "Log out")
+        page.until("#account-words", "Logged out by you at", timeout=60)
+        assert all(one["removedAt"] for one in world.phone.status()["devices"])
         page.click("[data-do=clear]")
-        page.click("#sure-yes", "Log out and remove")
+        page.click("#sure-yes", "Remove account")
         page.until("#empty")
         assert page.complaints() == []
 
@@ -282,9 +286,9 @@ def test_every_action_works_by_tab_and_enter_on_a_small_phone_and_the_focus_stay
         page.use("Take it back")
         page.until_gone("#shared")
         page.driver.execute_script("document.getElementById('account-title').focus()")
-        page.use("Log out and remove")
+        page.use("Remove account")
         page.until("#sure-yes")
-        page.use("Log out and remove")
+        page.use("Remove account")
         page.until("#empty")
         page.until_focused("Accounts")
         assert page.complaints() == []

@@ -129,6 +129,7 @@ def test_a_read_only_token_changes_nothing(server: Served) -> None:
     assert len(server.get("accounts", token=reader)["accounts"]) == 2
     for method, path, body in (
         ("POST", f"accounts/{NUMBER}/start", None), ("POST", f"accounts/{NUMBER}/stop", None),
+        ("POST", f"accounts/{NUMBER}/logout", None),
         ("POST", f"accounts/{NUMBER}/backup", None), ("POST", f"accounts/{NUMBER}/restore", None),
         ("POST", f"accounts/{NUMBER}/pairing-code", None), ("POST", f"accounts/{NUMBER}/linking-links", None),
         ("PATCH", f"accounts/{NUMBER}", {"label": "x"}), ("DELETE", f"accounts/{NUMBER}", None),

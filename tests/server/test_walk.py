@@ -192,6 +192,46 @@ class TestLogoutAndDisconnection:
             user.wait_for("ready", source="qr")
             assert again.until(lambda one: one["sessionData"]["sessionValid"])
 
+    def test_a_logout_that_is_asked_for_unlinks_the_device_whether_the_account_is_up_or_not(
+        self, linked: World, client: Connect
+    ) -> None:
+        with Served(linked) as server:
+            user = client(server)
+            user.init(clientId=NUMBER)
+            user.wait_for("ready")
+            server.wait_for("saved")
+            server.post(f"accounts/{NUMBER}/stop")
+            # Not up: brought up for it. No code comes on show, and the account ends.
+            done = server.post(f"accounts/{NUMBER}/logout")
+            assert (done["unlinked"], done["aside"]) == (True, None)
+            assert user.wait_for("logged_out")["reason"] == "by you"
+            gone = server.until(lambda one: not one["up"])
+            assert (gone["sessionData"]["sessionValid"], user.all("qr")) == (False, [])
+            backups = server.get(f"accounts/{NUMBER}/backups")["backups"]
+            assert {one["revokedAt"] for one in backups} == {done["revokedAt"]}
+            (device,) = linked.phone.status()["devices"]
+            assert device["removedAt"] is not None
+            refused = server.ask("POST", f"accounts/{NUMBER}/restore", {})
+            assert refused.json["name"] == "BackupUnusable"
+            assert str(done["revokedAt"]) in refused.json["detail"]
+
+    def test_a_logout_that_the_page_does_not_say_forgets_nothing_and_a_local_one_does_and_says_so(
+        self, linked: World, client: Connect
+    ) -> None:
+        # Before the page loads: it learns then how long its logout takes.
+        linked.phone.set_timing(logout=300.0)
+        with Served(linked) as server:
+            user = client(server)
+            user.init(clientId=NUMBER)
+            user.wait_for("ready")
+            server.wait_for("saved")
+            refused = server.ask("POST", f"accounts/{NUMBER}/logout", {})
+            assert (refused.status, refused.json.get("name")) == (504, "Unreachable"), refused
+            assert user.all("logged_out") == []
+            done = server.post(f"accounts/{NUMBER}/logout", {"local": True})
+            assert (done["unlinked"], bool(done["aside"])) == (False, True)
+            assert server.status()["sessionData"]["sessionValid"] is False
+
     def test_a_pairing_code_is_given_to_whoever_asks(self, world: World, client: Connect) -> None:
         with Served(world) as server:
             server.post("accounts", {"number": NUMBER})

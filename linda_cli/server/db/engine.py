@@ -16,7 +16,7 @@ from linda_cli.sessions.home import Home
 TIMEOUT = 5
 """Seconds after which a database that does not answer has failed."""
 
-NEWEST = "0003"
+NEWEST = "0004"
 """The newest migration. A test holds it; it is here because Alembic takes 0.2 s to find it out."""
 
 
@@ -30,10 +30,8 @@ def connect(url: str | None, home: Home) -> Engine:
         # Before SQLite makes it: mode 0600, as all of the home; what SQLite puts beside it follows.
         os.close(os.open(home.database, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
     try:
-        asked = make_url(url or f"sqlite:///{home.database}")
-        if asked.drivername in ("postgres", "postgresql"):
-            asked = asked.set(drivername="postgresql+psycopg")
-        engine = _sqlite(asked) if asked.get_backend_name() == "sqlite" else _other(asked)
+        asked = _address(url or f"sqlite:///{home.database}")
+        engine = _engine(asked)
     except (ArgumentError, ModuleNotFoundError) as problem:
         raise Misused(
             f"LINDA_DATABASE_URL is not a database address: {type(problem).__name__}",
@@ -52,6 +50,22 @@ def connect(url: str | None, home: Home) -> Engine:
             "check LINDA_DATABASE_URL, or unset it for SQLite in the home",
         ) from None
     return engine
+
+
+def open_engine(url: str) -> Engine:
+    """The engine for a database that was brought up to date already."""
+    return _engine(_address(url))
+
+
+def _address(url: str) -> Any:
+    asked = make_url(url)
+    if asked.drivername in ("postgres", "postgresql"):
+        return asked.set(drivername="postgresql+psycopg")
+    return asked
+
+
+def _engine(url: Any) -> Engine:
+    return _sqlite(url) if url.get_backend_name() == "sqlite" else _other(url)
 
 
 def _sqlite(url: Any) -> Engine:
@@ -75,6 +89,11 @@ def _other(url: Any) -> Engine:
             "connect_timeout": TIMEOUT,
             "client_encoding": "utf8",
             "options": f"-c statement_timeout={TIMEOUT * 1000}",
+            # A network that swallows everything: without these a lost connection is noticed after many minutes.
+            "tcp_user_timeout": 2 * TIMEOUT * 1000,
+            "keepalives_idle": TIMEOUT,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
         }
     # A server that was restarted is noticed before a connection to it is used.
     return create_engine(url, pool_pre_ping=True, pool_timeout=TIMEOUT, connect_args=arguments, hide_parameters=True)

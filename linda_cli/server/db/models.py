@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Boolean, DateTime, Dialect, Integer, String, Text, TypeDecorator
+from sqlalchemy import Boolean, DateTime, Dialect, Float, Integer, String, Text, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -90,6 +90,58 @@ class UsedLinkRow(Base):
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     used_at: Mapped[datetime] = mapped_column(Moment)
+
+
+class FleetNumberRow(Base):
+    """One number of a fleet: what is wanted of it, and who has it. Times are seconds of the database's own clock.
+
+    ``wanted``: ``up`` or ``stopped``. ``link``: how to link where nothing is left to restore. ``target``: the host it
+    is to move to. ``is_linked``: it was ready once, so a host without its login must not show a code. ``epoch`` grows
+    with each claim and never shrinks; ``host`` and ``incarnation``: whose the newest claim is; ``lease_until``: until
+    when, 0 once it was released. ``problem``: why it is not up."""
+
+    __tablename__ = "fleet_numbers"
+
+    number: Mapped[str] = mapped_column(String(15), primary_key=True)
+    wanted: Mapped[str] = mapped_column(String(10))
+    link: Mapped[str | None] = mapped_column(String(10))
+    target: Mapped[str | None] = mapped_column(String(32))
+    is_linked: Mapped[bool] = mapped_column(Boolean)
+    epoch: Mapped[int] = mapped_column(Integer)
+    host: Mapped[str] = mapped_column(String(32), index=True)
+    incarnation: Mapped[str] = mapped_column(String(32))
+    lease_until: Mapped[float] = mapped_column(Float)
+    problem: Mapped[str | None] = mapped_column(String(200))
+
+
+class FleetHostRow(Base):
+    """One host of a fleet. ``url``: where the other members reach it. ``seen_at``: its last heartbeat by the database's
+    clock. ``enclosure``: how its browsers are ended. ``oldest_upload``: since when a backup waits for the store."""
+
+    __tablename__ = "fleet_hosts"
+
+    host: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64))
+    incarnation: Mapped[str] = mapped_column(String(32))
+    url: Mapped[str] = mapped_column(String(500))
+    version: Mapped[str] = mapped_column(String(40))
+    capacity: Mapped[int] = mapped_column(Integer)
+    is_draining: Mapped[bool] = mapped_column(Boolean)
+    enclosure: Mapped[str] = mapped_column(String(20))
+    oldest_upload: Mapped[float | None] = mapped_column(Float)
+    seen_at: Mapped[float] = mapped_column(Float)
+
+
+class FleetBackupRow(Base):
+    """One backup in the object store, as the fleet knows it: written by the holder of ``epoch`` and nobody else."""
+
+    __tablename__ = "fleet_backups"
+
+    number: Mapped[str] = mapped_column(String(15), primary_key=True)
+    name: Mapped[str] = mapped_column(String(60), primary_key=True)
+    epoch: Mapped[int] = mapped_column(Integer)
+    host: Mapped[str] = mapped_column(String(32))
+    created_at: Mapped[float] = mapped_column(Float)
 
 
 class CompatibilityRow(Base):

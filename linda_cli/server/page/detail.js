@@ -24,6 +24,7 @@ const DO = {
   },
   stop: () => post(`accounts/${number}/stop`),
   backup: () => post(`accounts/${number}/backup`, {}),
+  logout: () => post(`accounts/${number}/logout`, {}),
   clear: () => remove(`accounts/${number}`),
 };
 
@@ -33,9 +34,13 @@ export function set_up({ sure, failed, follow }) {
     button.addEventListener("click", async () => {
       const what = button.dataset.do;
       if (button.getAttribute("aria-busy") === "true") return;
+      if (what === "logout") {
+        const text = `WhatsApp takes this device off the list of ${pretty(number)}. Its backups can never log in again. Linking it again needs the phone.`;
+        if (!(await sure("Log out?", text, "Log out"))) return;
+      }
       if (what === "clear") {
-        const text = `${pretty(number)} is logged out here and removed. It is backed up before. Linking it again needs the phone.`;
-        if (!(await sure("Log out and remove?", text, "Log out and remove"))) return;
+        const text = `${pretty(number)} is removed here, backed up before. The phone still lists this device: log out first to free its place. Linking it again needs the phone.`;
+        if (!(await sure("Remove this account?", text, "Remove account"))) return;
       }
       button.setAttribute("aria-busy", "true");
       failed(null);
@@ -120,7 +125,8 @@ export async function show(told) {
   const linked = told.sessionData.sessionValid;
   const offered = {
     start: !told.up && linked, link: !linked && !told.code, pair: !linked && told.code !== "pairing_code",
-    share: !linked, restart: told.up && linked, stop: told.up, backup: linked, clear: !told.removing,
+    share: !linked, restart: told.up && linked, stop: told.up, backup: linked,
+    logout: linked, clear: !told.removing,
   };
   for (const button of at("actions").children) button.hidden = !offered[button.dataset.do];
   if (!told.code) hideCode();

@@ -36,6 +36,11 @@ export function moment(iso) {
   return Date.now() - at < DAY && at.getDate() === new Date().getDate() ? clock.format(at) : day.format(at);
 }
 
+function where({ problemName, problem }) {
+  if (/by you/.test(problem || "")) return " by you";
+  return problemName !== "logged_out" || /phone/.test(problem || "phone") ? " on the phone" : "";
+}
+
 export function explained(status) {
   if (status.removing) return "It is being logged out here and removed.";
   if (status.isReady) return status.isRestored ? "Connected, without a new code." : "Connected.";
@@ -45,7 +50,7 @@ export function explained(status) {
   const at = status.problemAt ? ` at ${moment(status.problemAt)}` : "";
   const name = status.problemName;
   if (name === "logged_out" || name === "LoggedOut" || (!status.problem && status.sessionData.authState === "logged_out"))
-    return name !== "logged_out" || /phone/.test(status.problem || "phone") ? `Logged out on the phone${at}. Link again.` : `Logged out${at}. Link again.`;
+    return `Logged out${where(status)}${at}. Link again.`;
   if (name === "stopped") return /you/.test(status.problem || "") ? `Stopped by you${at}.` : `Stopped with the server${at}.`;
   if (name === "NotLinkedInTime") return "Nobody scanned the code in time. Link again.";
   if (status.problem) return `${sentence(status.problem)}${retry(status)}`;

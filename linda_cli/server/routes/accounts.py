@@ -15,6 +15,8 @@ from linda_cli.server.schemas import (
     AccountChange,
     AccountsAnswer,
     Flag,
+    LoggedOutAnswer,
+    LogOut,
     NewAccount,
     OperationAnswer,
     RemovedAnswer,
@@ -116,6 +118,16 @@ async def stop_account(who: Who, on: On, client_id: ClientId) -> AccountAnswer:
             f"GET /whatsapp/session-status/{account.client_id}",
         ) from None
     return _status(who, on, client_id)
+
+
+@router.post("/accounts/{client_id}/logout", tags=["accounts"], responses=problems(404, 409, 422, 504, 507))
+async def log_out_account(who: Who, on: On, client_id: ClientId, body: LogOut | None = None) -> LoggedOutAnswer:
+    """Unlink the device, so that the phone's list has a free place; 504 where WhatsApp Web does not say so.
+
+    An account that is not up is brought up for it. Nothing is forgotten without the proof, unless `local` asks for it.
+    """
+    done = await on.workers.work(on.service.log_out, who, client_id, local=(body or LogOut()).local)
+    return LoggedOutAnswer.model_validate(answer(done))
 
 
 @router.get("/operations/{operation}", tags=["accounts"], responses=problems(404))
