@@ -9,8 +9,8 @@ import typer
 from linda_cli.console import progress, words
 from linda_cli.console.jsonable import fields_of
 from linda_cli.errors import Misused, PartlyDone
+from linda_cli.lifecycle.remote import UploadOutcome, upload_all
 from linda_cli.lifecycle.store import open_store
-from linda_cli.lifecycle.uploads import UploadOutcome, upload_all
 from linda_cli.object_store.settings import remote_settings
 
 

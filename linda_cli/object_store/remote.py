@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from linda_cli.errors import BackupUnusable, LindaError, ObjectStoreUnavailable
+from linda_cli.errors import BackupUnusable, LindaError, ObjectStoreKeyWrong, ObjectStoreUnavailable
 from linda_cli.object_store.bucket import Bucket
 from linda_cli.object_store.download import Download, Found
 from linda_cli.object_store.keyring import Keyring
@@ -134,6 +134,29 @@ class RemoteBackups:
             f"linda restore {number} --from-store --list",
             session=number,
         )
+
+    def bring_next(self, number: str, *, stop: Callable[[], bool] = _never) -> Stamped | None:
+        """Bring the newest backup that may come back by itself and is not in the home; None where there is none.
+
+        Raises ``ObjectStoreKeyWrong`` and ``ObjectStoreUnavailable``: then it is unknown whether there is one.
+        """
+        try:
+            download, number = self._reading(number)
+        except ObjectStoreKeyWrong:
+            raise
+        except BackupUnusable:
+            return None
+        home, state = self.store.home, self.store.state
+        forgotten, rejected = state.forgotten(number), state.entry(number).get("rejected") or ()
+        for found in download.backups():
+            if found.record is None or os.path.lexists(home.at(found.name)):
+                continue
+            if found.of.ms < forgotten.link_after_ms or found.record.manifest.fingerprint in rejected:
+                continue
+            # One that cannot be used is no reason not to try the next.
+            with suppress(BackupUnusable):
+                return self._fetched(download, number, found, True, stop)
+        return None
 
     def _reading(self, number: str | None) -> tuple[Download, str]:
         keys = self._keys.for_reading(parse_number(number) if number is not None else None)

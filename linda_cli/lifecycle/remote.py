@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -43,7 +43,7 @@ def upload_all(store: Store, settings: RemoteSettings | None, numbers: Sequence[
     return outcomes
 
 
-class Uploads:
+class RunRemote:
     """The object store of one run."""
 
     def __init__(self, store: Store, settings: RemoteSettings | None) -> None:
@@ -58,6 +58,21 @@ class Uploads:
 
         assert self._settings is not None
         return RemoteBackups(self._store, self._settings)
+
+    def bring_next(self, number: str, stop: Callable[[], bool]) -> Outcome:
+        """Bring a backup that the home does not have; its result is its name, None where there is none.
+
+        Raises the named errors: then it is unknown whether there is one.
+        """
+        if self._settings is None:
+            return Outcome()
+        if self._settings.identity is None:
+            what = f"whether {self._settings.url} has a backup is unknown: LINDA_REMOTE_IDENTITY is not set"
+            return Outcome(None, (("note", {"what": what}),))
+        brought = self._remote.bring_next(number, stop=stop)
+        if brought is None:
+            return Outcome()
+        return Outcome(brought.name, (("note", {"what": f"{brought.name} came from the object store"}),))
 
     def upload(self, number: str, within: float, troubled: bool) -> Outcome:
         """Bring the backups up. ``troubled``: that it failed was told, so that it is told when it is over.
