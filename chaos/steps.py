@@ -21,7 +21,7 @@ from chaos.homes import copy_home, home_at, scratch, store_of
 from chaos.layer import KILLED, WAYS, hand_for, laid_over
 from chaos.pieces import Piece
 from chaos.survey import asked, survey
-from linda_cli.app import exit_code
+from linda_cli.app.exit_codes import exit_code
 from linda_cli.errors import LindaError
 from linda_cli.sessions.home import Home
 

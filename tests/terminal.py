@@ -12,6 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+# A terminal has its own size, whatever the tests run in.
+_NOT_INHERITED = ("NO_COLOR", "TMUX", "COLUMNS", "LINES")
+
 # As a dark theme has them: what is black on white on such a screen was made so on purpose.
 DARK = (200, 0)
 LIGHT = (30, 255)
@@ -29,7 +32,10 @@ class Terminal:
         settings = Path(self._folder.name) / "tmux.conf"
         settings.write_text("set -g remain-on-exit on\nset -g history-limit 5000\nset -g status off\n")
         self._tmux = ["tmux", "-u", "-S", str(socket), "-f", str(settings)]
-        self._environ = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "TMUX")}
+        self._environ = {key: value for key, value in os.environ.items() if key not in _NOT_INHERITED}
+        if "PATH" in environ:
+            # tmux gives its commands the path of whoever asks for the session, whatever -e says.
+            self._environ["PATH"] = environ["PATH"]
         given = [word for key, value in environ.items() for word in ("-e", f"{key}={value}")]
         # tmux does not always learn how its command ended, so a shell writes it down.
         self._status = Path(self._folder.name) / "status"

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from linda_cli.app.option_sources import boolean
 from linda_cli.errors import ConfigurationInvalid, ConfigurationUnsafe
 from linda_cli.lifecycle.api import Store
-from linda_cli.option_sources import boolean
 from linda_cli.sessions import configuration
 from tests.linda import NUMBER, Linda
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from linda_cli import errors
-from linda_cli.app import BUG, EXIT_CODES, exit_code
+from linda_cli.app.exit_codes import BUG, EXIT_CODES, exit_code
 from tests.linda import NUMBER, Linda, Result, World, flip
 from tests.read_only import read_only
 
@@ -293,7 +293,7 @@ class TestLinking:
         assert OTHER in told["message"]
         name = world.quarantined()[0].name
         assert name.startswith(f"quarantine-{OTHER}-")
-        assert told["hint"] == f"linda restore {OTHER} --from {name}"
+        assert told["hint"] == f"linda --home {world.home} --sandbox restore {OTHER} --from {name}"
         done = world.linda.json("restore", OTHER, "--from", name)
         assert done["session"] == OTHER
         with world.linda.start(OTHER, "--once") as adopted:

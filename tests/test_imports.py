@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from linda_cli.app.verbs import VERBS
 from tests.linda import NUMBER, World
 
 # Typer brings annotated_doc and shellingham; google_crc32c reads the checksums of a login's database.
@@ -61,7 +62,7 @@ def rooms(modules: set[str]) -> set[str]:
                 "console",
                 "errors",
                 "lifecycle",
-                "option_sources",
+                "plain_help",
                 "sessions",
                 "storage_format",
                 "whatsapp",
@@ -77,8 +78,9 @@ def rooms(modules: set[str]) -> set[str]:
                 "commands",
                 "console",
                 "errors",
+                "installation",
                 "lifecycle",
-                "option_sources",
+                "plain_help",
                 "sessions",
                 "storage_format",
                 "whatsapp",
@@ -94,29 +96,16 @@ def rooms(modules: set[str]) -> set[str]:
                 "commands",
                 "console",
                 "errors",
+                "installation",
                 "lifecycle",
+                "notifications",
                 "object_store",
-                "option_sources",
+                "plain_help",
                 "sessions",
                 "storage_format",
                 "whatsapp",
             },
-            {
-                "backup",
-                "cleanup",
-                "clear",
-                "config",
-                "info",
-                "keygen",
-                "logout",
-                "logs",
-                "restore",
-                "sandbox",
-                "serve",
-                "start",
-                "stop",
-                "token",
-            },  # fmt: skip,
+            {verb.replace("-", "_") for verb in VERBS},
         ),
     ],
 )

@@ -184,7 +184,8 @@ def test_clear_asks_and_no_leaves_everything(linked: World) -> None:
         terminal.wait_for("[y/N]")
         terminal.type("y", "Enter")
         assert terminal.exit_code() == 0
-        assert f"undo: linda restore {NUMBER} --from" in terminal.text()
+        undo = f"undo: linda --home {linked.inner} restore {NUMBER} --from backup-{NUMBER}-"
+        assert undo in terminal.text().replace("\n", "")
     assert linked.linda.info()["verdict"] == "cleared"
 
 

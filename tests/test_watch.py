@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -93,6 +94,7 @@ class TestForty:
         assert run.all("qr") == run.all("disconnected") == []
         assert len(run.all("ready")) == 1
         assert len(run.all("bot_exited")) == 41
+        assert [one["what"] for one in run.all("note")].count("bot.py changed: restarting the bot") >= 40
         assert linked.browsers() == []
         assert run.names()[-1] == "stopped"
         # Interrupted 41 times by SIGTERM, nothing of the bot is left: no driver, no socket.
@@ -250,6 +252,12 @@ class TestTheBotItself:
         run.wait_for("bot_started", 3)
         # Three, but on a machine that let us wait in the middle of the burst.
         assert len([one for one in run.told if one.event == "bot_started"]) < 10
+        # What has changed is told before the bot is started again.
+        notes = [str(one.facts["what"]) for one in run.told if one.event == "note"]
+        assert all(re.fullmatch(r"\d+\.py( and \d+ more)? changed: restarting the bot", one) for one in notes[:-1]), (
+            notes
+        )
+        assert notes[-1] == "bot.py changed: restarting the bot"
 
     def test_what_is_no_source_does_not_count(self, beside: Callable[..., Beside], tmp_path: Path) -> None:
         bot = bot_file(tmp_path, WAITING)
@@ -437,7 +445,7 @@ LIMITED = """
     from linda_cli.lifecycle.changes import Changes
     folder = pathlib.Path(sys.argv[1])
     seen = threading.Semaphore(0)
-    changes = Changes([folder], seen.release, (), lambda what: print("said", what, flush=True))
+    changes = Changes([folder], lambda _: seen.release(), (), lambda what: print("said", what, flush=True))
     changes.wait_until_up()
     while seen.acquire(timeout=1.5):
         pass

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 
 _SECRET = re.compile(
-    r"JWT_SECRET\w*|LINDA_DATABASE_URL|LINDA_PROXY|LINDA_\w*(PASS|SECRET|TOKEN|PRIVATE|CREDENTIAL|IDENTITY)\w*",
+    r"JWT_SECRET\w*|LINDA_DATABASE_URL|LINDA_PROXY|LINDA_\w*(NOTIFY|PASS|SECRET|TOKEN|PRIVATE|CREDENTIAL|IDENTITY)\w*",
     re.IGNORECASE,
 )
 """linda's own secrets. ``JWT_SECRET_FILE`` too: it says where one is. What a bot brings for itself stays."""

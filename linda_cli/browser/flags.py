@@ -9,6 +9,7 @@ from pathlib import Path
 
 from linda_cli.browser.features import Features, is_feature_switch, merged
 from linda_cli.errors import BrowserTooOld, Misused, UnknownFormat
+from linda_cli.installation import upgrade
 from linda_cli.storage_format import NO_STORES, SQLITE_SINCE, StorageFormat, StorageFormats
 
 _OURS = frozenset({"user-data-dir", "remote-debugging-port", "remote-debugging-pipe", "remote-debugging-address"})
@@ -98,7 +99,7 @@ def _refuse_to_lose(wish: Wish) -> None:
     if StorageFormat.UNKNOWN in (wish.formats.indexed_db, wish.formats.local_storage):
         raise UnknownFormat(
             f"{wish.profile.name} keeps its login in a format that this linda does not know; nothing was moved",
-            "pip install --upgrade linda-cli",
+            upgrade(),
         )
     major = wish.version.partition(".")[0]
     if wish.formats.any_sqlite and major.isdigit() and int(major) < SQLITE_SINCE:

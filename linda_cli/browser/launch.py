@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import re
+import shlex
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -130,7 +131,7 @@ def await_port(
             end(starting)
             raise BrowserSilent(
                 f"the browser gave no sign of life for {timeout:g} s{_last_words(starting.log)}",
-                f"cat {starting.log}",
+                f"cat {shlex.quote(str(starting.log))}",
             )
         # Chromium writes the file some 300 ms after its start and says so to nobody.
         time.sleep(0.004)
@@ -171,7 +172,7 @@ def _died(starting: Starting, code: int) -> BrowserFailed | InUse:
         where = f"pid {holder.pid}" + ("" if holder.here else f" on {holder.host!a}")
         return InUse(f"another browser has the profile {starting.profile.name}: {where}", "linda stop", pid=holder.pid)
     how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
-    return BrowserFailed(f"the browser {how} at start{words}", f"cat {starting.log}")
+    return BrowserFailed(f"the browser {how} at start{words}", f"cat {shlex.quote(str(starting.log))}")
 
 
 def _last_words(log: Path) -> str:

@@ -14,6 +14,7 @@ import shutil
 from pathlib import Path
 
 from linda_cli.errors import BrowserFailed
+from linda_cli.installation import install
 
 
 def patched_driver(driver: Path, folder: Path) -> Path:
@@ -39,7 +40,7 @@ def _patch(driver: Path, target: Path) -> None:
         from undetected_chromedriver.patcher import Patcher
     except ImportError as problem:
         raise BrowserFailed(
-            f"undetected-chromedriver cannot be loaded: {problem}", "pip install setuptools undetected-chromedriver"
+            f"undetected-chromedriver cannot be loaded: {problem}", install("setuptools", "undetected-chromedriver")
         ) from problem
     fresh = target.with_name(f".{target.name}.{os.getpid()}.new")
     try:

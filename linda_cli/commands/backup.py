@@ -49,7 +49,7 @@ def register(app: typer.Typer) -> None:
             done = store.backup_all(label, each)
         uploaded = upload_all(store, settings, [one.session for one in done.results if one.error is None])
         answer = {**fields_of(done), "remote": uploaded} if settings is not None else done
-        console.answer(answer, words.with_uploads(words.backed_up_all(done), uploaded))
+        console.answer(answer, words.with_uploads(words.backed_up_all(done, console), uploaded))
         failed = [one for one in done.results if one.error is not None]
         if not failed:
             _require_uploaded(uploaded, console.json)

@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
         store = open_store(context.obj.home, console.talk if is_terminal(sys.stdout) else lambda _: None)
         with progress.bar(console, "cleaning up") as each:
             done = store.cleanup(age, keep, dry_run, each)
-        console.answer(done, words.cleaned(done, silent=not is_terminal(sys.stdout)))
+        console.answer(done, words.cleaned(done, silent=not is_terminal(sys.stdout), width=console.width))
         if done.errors and len(done.errors) == done.sessions:
             raise InUse(done.errors[0], "linda cleanup", said=console.json)
         if done.errors:

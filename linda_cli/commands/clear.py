@@ -27,4 +27,4 @@ def register(app: typer.Typer) -> None:
         if not console.ask(what, yes):
             raise Interrupted(f"{number} was left as it is", f"linda clear {number} --yes")
         done = store.clear(number, backups)
-        console.answer(done, words.cleared(done))
+        console.answer(done, words.cleared(done, console))

@@ -32,4 +32,4 @@ def register(app: typer.Typer) -> None:
             "file": str(file.path) if file.exists else None,
             "settings": found,
         }
-        context.obj.console.answer(answer, words.configuration(answer))
+        context.obj.console.answer(answer, words.configuration(answer, context.obj.console.width))

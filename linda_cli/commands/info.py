@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
         if named is None:
             with progress.bar(console, "looking") as each:
                 overview = store.overview(each)
-            console.answer(overview, words.overview(overview))
+            console.answer(overview, words.overview(overview, console))
         else:
             told = store.info(named, deep=deep)
-            console.answer(told, words.info(told, fancy=console.fancy))
+            console.answer(told, words.info(told, console))

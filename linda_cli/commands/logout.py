@@ -41,4 +41,4 @@ def register(app: typer.Typer) -> None:
 
                     browser_args = around.enter_context(stand_in(store.home.sandbox_server))
                 done = log_out(store, number, browser_args=browser_args, timeout=timeout)
-        console.answer(done, words.logged_out(done))
+        console.answer(done, words.logged_out(done, console))

@@ -43,13 +43,13 @@ def register(app: typer.Typer) -> None:
             known = store.resolve(number)
             if listing:
                 there = away.restorable(known)
-                console.answer(there, words.restorable(there))
+                console.answer(there, words.restorable(there, console))
                 return
             fetched = away.fetch(known, source)
             number, source = fetched.number, fetched.name
         if listing:
             there = store.restorable(number)
-            console.answer(there, words.restorable(there))
+            console.answer(there, words.restorable(there, console))
             return
         named = store.only(number)
         revoked = store.revoked_at(named, source) if source not in (None, "latest") else None

@@ -9,6 +9,7 @@ import typer
 
 from linda_cli.sessions.clock import parse_age
 from linda_cli.sessions.home import find_home
+from linda_cli.sessions.sizes import parse_megabytes
 
 
 def register(app: typer.Typer) -> None:
@@ -47,6 +48,13 @@ def register(app: typer.Typer) -> None:
         ),
         remote: str = typer.Option(
             None, "--remote", metavar="URL", help="Object store that gets the backups: s3://, gs://, az://, a folder."
+        ),
+        max_memory: str = typer.Option(
+            "0", "--max-memory", metavar="SIZE", help="900M, 1.5G: a larger browser is restarted when quiet; 0: never."
+        ),
+        notify: list[str] = typer.Option(None, "--notify", metavar="URL", help="Tell troubles there, by apprise."),
+        on_event: str = typer.Option(
+            None, "--on-event", metavar="COMMAND", help="Run it for each trouble, the event on its stdin."
         ),
     ) -> None:
         """Keep many accounts up: REST, Socket.IO, a web page. Restores every valid session by itself."""
@@ -90,5 +98,8 @@ def register(app: typer.Typer) -> None:
                 webhook_networks=tuple(webhook_to or ()),
                 browser_args=browser_args,
                 remote=remote,
+                max_memory=parse_megabytes(max_memory),
+                notify=tuple(notify or ()),
+                on_event=on_event,
             )
             run_server(home, settings, Service(console))

@@ -12,11 +12,14 @@ import typer
 from linda_cli.console import is_terminal
 from linda_cli.console.story import Story
 from linda_cli.errors import LindaError
+from linda_cli.lifecycle.events import Event, event
 from linda_cli.lifecycle.options import Engine, LinkMethod, Options, chosen
 from linda_cli.lifecycle.signals import stopping_on_signals
 from linda_cli.lifecycle.start import prepare
+from linda_cli.notifications import announcing
 from linda_cli.sessions.clock import parse_age
 from linda_cli.sessions.home import find_home
+from linda_cli.sessions.sizes import parse_megabytes
 
 
 def register(app: typer.Typer) -> None:
@@ -49,6 +52,13 @@ def register(app: typer.Typer) -> None:
         remote: str = typer.Option(
             None, "--remote", metavar="URL", help="Object store that gets the backups: s3://, gs://, az://, a folder."
         ),
+        max_memory: str = typer.Option(
+            "0", "--max-memory", metavar="SIZE", help="900M, 1.5G: a larger browser is restarted when quiet; 0: never."
+        ),
+        notify: list[str] = typer.Option(None, "--notify", metavar="URL", help="Tell troubles there, by apprise."),
+        on_event: str = typer.Option(
+            None, "--on-event", metavar="COMMAND", help="Run it for each trouble, the event on its stdin."
+        ),
     ) -> None:
         """Attach to the running browser, open the saved profile, restore a backup, or link; then stay.
 
@@ -58,7 +68,10 @@ def register(app: typer.Typer) -> None:
         # Before anything is made: a home, a sandbox, a bot's socket.
         chosen(LinkMethod, link_with, "--link-with")
         chosen(Engine, engine, "--engine")
-        Options(timeout=timeout, qr_timeout=qr_timeout, max_generations=max_generations, hung_after=hung_after)
+        Options(
+            timeout=timeout, qr_timeout=qr_timeout, max_generations=max_generations, hung_after=hung_after,
+            max_memory=parse_megabytes(max_memory),
+        )  # fmt: skip
         home = find_home(context.obj.home).home
         with ExitStack() as around:
             story = around.enter_context(Story(console, qr_file))
@@ -73,10 +86,23 @@ def register(app: typer.Typer) -> None:
 
                 home = home.sandbox()
                 browser_args = around.enter_context(stand_in(home.sandbox_server, keep=keep_browser))
+
+            def say(what: str) -> None:
+                if console.json:
+                    console.event(event("note", None, {"what": what}))
+                else:
+                    console.talk(what)
+
+            announcer = around.enter_context(announcing(home, notify or (), on_event, say))
+
+            def tell(told: Event) -> None:
+                announcer(told)
+                story(told)
+
             run = prepare(
                 home,
                 number,
-                story,
+                tell,
                 browser_args=browser_args,
                 beside=bot,
                 link_with=link_with,
@@ -95,6 +121,7 @@ def register(app: typer.Typer) -> None:
                 signals=signals,
                 proxy=proxy,
                 remote=remote,
+                max_memory=parse_megabytes(max_memory),
                 can_show=console.json or qr_file is not None or is_terminal(sys.stderr) or is_terminal(sys.stdout),
             )
             around.enter_context(stopping_on_signals(run))
@@ -102,4 +129,5 @@ def register(app: typer.Typer) -> None:
                 run.execute()
             except LindaError as problem:
                 problem.facts.setdefault("session", run.number)
+                announcer(event("error", run.number, {"name": problem.name, "message": problem.message}))
                 raise

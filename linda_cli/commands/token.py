@@ -7,13 +7,14 @@ import os
 import typer
 
 from linda_cli.errors import Misused
+from linda_cli.plain_help import PlainGroup
 from linda_cli.sessions.clock import iso, now_ms, parse_age
 from linda_cli.sessions.home import find_home
 
 
 def register(app: typer.Typer) -> None:
     """Declare the verb."""
-    group = typer.Typer(invoke_without_command=True)
+    group = typer.Typer(cls=PlainGroup, invoke_without_command=True, rich_markup_mode=None)
     app.add_typer(group, name="token")
 
     @group.callback()
@@ -86,7 +87,7 @@ def register(app: typer.Typer) -> None:
         if url is None and not home.database.exists():
             raise Misused(
                 f"there is no server's database in {home.root}",
-                "linda --home /path/to/your/home token revoke --owner alice",
+                "find ~ -maxdepth 4 -name linda.db",
             )
         engine = connect(url, home)
         kind, value = ("owner", owner) if owner is not None else ("token", token_id)

@@ -6,12 +6,15 @@ stdout is the answer, stderr the talk. No colour, spinner or box where stdout is
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from linda_cli.console.output import deliver, is_terminal, put, reader_has_gone
+from linda_cli.console.own_command import pasteable
 from linda_cli.errors import AnswerNeeded, LindaError
 
 __all__ = ["Console", "Told", "clean", "is_terminal", "put", "told"]
@@ -48,6 +51,10 @@ class Console:
     json: bool = False
     quiet: bool = False
     verbose: bool = False
+    linda: str = "linda"
+    """How a command begins that can be pasted: with the home and the sandbox that were named."""
+    typed: tuple[str, ...] = ()
+    """The words of this command, without passwords."""
 
     @property
     def fancy(self) -> bool:
@@ -69,7 +76,19 @@ class Console:
             from linda_cli.console.jsonable import spelled
 
             return deliver(sys.stdout, f"{spelled(value)}\n")
-        return not text or deliver(sys.stdout, f"{text}\n")
+        if not text:
+            return True
+        if self.width:
+            # Late: a pipe gets every line whole.
+            from linda_cli.console.wrapping import fitted
+
+            text = fitted(text, self.width, self.linda)
+        return deliver(sys.stdout, f"{text}\n")
+
+    @property
+    def width(self) -> int:
+        """How many columns a person sees; 0 where stdout is no terminal, and nothing is to be wrapped."""
+        return shutil.get_terminal_size((80, 24)).columns if is_terminal(sys.stdout) and not self.json else 0
 
     @property
     def is_heard(self) -> bool:
@@ -98,26 +117,28 @@ class Console:
         if self.json:
             from linda_cli.console.jsonable import spelled
 
-            if put(sys.stdout, f"{spelled({'error': told(problem, code)})}\n"):
+            if put(sys.stdout, f"{spelled({'error': told(problem, code, self.linda)})}\n"):
                 return
             # Where the answer cannot be written a person may still read why.
         put(sys.stderr, f"linda: {clean(problem.message)}\n")
         if problem.hint:
-            put(sys.stderr, f"  try: {clean(problem.hint)}\n")
+            put(sys.stderr, f"  try: {clean(pasteable(problem.hint, self.linda))}\n")
 
     def ask(self, question: str, yes: bool) -> bool:
         """Ask on a terminal; ``yes`` has answered already. Raises ``AnswerNeeded`` where nobody can be asked."""
         if yes:
             return True
         if self.json or not is_terminal(sys.stdin) or not is_terminal(sys.stderr):
-            raise AnswerNeeded(f"{question} There is no terminal to answer on", "the same command with --yes")
+            raise AnswerNeeded(
+                f"{question} There is no terminal to answer on", shlex.join(["linda", *self.typed, "--yes"])
+            )
         put(sys.stderr, f"{clean(question)} [y/N] ")
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def told(problem: LindaError, code: int) -> dict[str, Any]:
-    """A failure as JSON spells it."""
-    return {"code": code, "name": problem.name, "message": problem.message, "hint": problem.hint}
+def told(problem: LindaError, code: int, linda: str = "linda") -> dict[str, Any]:
+    """A failure as JSON spells it; ``linda``: how a command of its hint begins."""
+    return {"code": code, "name": problem.name, "message": problem.message, "hint": pasteable(problem.hint, linda)}
 
 
 def clean(text: str) -> str:

@@ -13,12 +13,27 @@ _ARGUMENTS_BEGIN, _ARGUMENTS_END = 45, 46
 """Where ``/proc/self/stat`` has them, counted after the name."""
 
 
+_WHOLE = "--notify"
+"""The option whose whole value is a password: a URL of apprise."""
+
+
 def without_passwords(words: Sequence[str]) -> list[str]:
-    """The words of a command line, with ``***`` for the user and the password of every URL, and of ``--proxy``."""
+    """The words of a command line, with ``***`` for the user and the password of every URL, of ``--proxy``, and for all
+    of ``--notify``."""
+    return _replaced_in(words, lambda _: _HIDDEN)
+
+
+def _replaced_in(words: Sequence[str], by: Callable[[str], str]) -> list[str]:
     shown: list[str] = []
+    before = ""
     for word in words:
-        is_proxy = word.startswith("--proxy=") or (shown[-1:] == ["--proxy"])
-        shown.append(_replaced(word, is_proxy, lambda _secret: _HIDDEN))
+        if before == _WHOLE:
+            shown.append(by(word))
+        elif word.startswith(f"{_WHOLE}="):
+            shown.append(f"{_WHOLE}={by(word.removeprefix(f'{_WHOLE}='))}")
+        else:
+            shown.append(_replaced(word, word.startswith("--proxy=") or before == "--proxy", by))
+        before = word
     return shown
 
 
@@ -46,24 +61,21 @@ def hide_own_passwords() -> list[str]:
     sys.argv[:] = shown
     # A kernel that does not allow it, or shows no command line: then there is nothing more that can be done.
     with contextlib.suppress(OSError, ValueError, IndexError):
-        _overwrite(
-            [one.encode("utf-8", "surrogateescape") for one, seen in zip(given, shown, strict=True) if one != seen]
-        )
+        starred = _replaced_in(given, lambda secret: "*" * len(secret.encode("utf-8", "surrogateescape")))
+        _overwrite([(one, stars) for one, stars in zip(given, starred, strict=True) if one != stars])
     return given[1:]
 
 
-def _overwrite(words: Sequence[bytes]) -> None:
+def _overwrite(words: Sequence[tuple[str, str]]) -> None:
+    """Put the second of each pair in the place of the first, which is as long, so that every other word stays."""
     with open("/proc/self/stat", encoding="utf-8", errors="replace") as file:
         fields = file.read().rpartition(")")[2].split()
     begin, end = int(fields[_ARGUMENTS_BEGIN]), int(fields[_ARGUMENTS_END])
     with open("/proc/self/mem", "r+b", buffering=0) as memory:
         memory.seek(begin)
         there = memory.read(end - begin)
-        for word in words:
-            at = there.find(b"\0" + word + b"\0")
-            text = word.decode("utf-8", "surrogateescape")
-            # As long as it was, so that every other word stays where it is.
-            stars = _replaced(text, True, lambda secret: "*" * len(secret.encode("utf-8", "surrogateescape")))
+        for word, stars in words:
+            at = there.find(b"\0" + word.encode("utf-8", "surrogateescape") + b"\0")
             if at >= 0:
                 memory.seek(begin + at + 1)
                 memory.write(stars.encode("utf-8", "surrogateescape"))

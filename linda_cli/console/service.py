@@ -6,6 +6,7 @@ import sys
 import threading
 
 from linda_cli.console import Console, Told, clean, output, put
+from linda_cli.console.moments import clock
 from linda_cli.console.story import spoken
 
 
@@ -47,7 +48,7 @@ _PETTY = ("restored_session_ready", "syncing")
 def _words(told: Told, verbose: bool) -> str | None:
     if told.event in _PETTY and not verbose:
         return None
-    moment, who, facts = told.at[11:19], told.session or "server", told.facts
+    moment, who, facts = clock(told.at), told.session or "server", told.facts
     if told.event == "ready":
         how = "restored from the" if facts["isRestored"] else "linked by"
         words = f"ready, {how} {facts['source']} ({facts['debuggerAddress']})"

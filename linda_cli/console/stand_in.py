@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from linda_cli.console.words import columns
+from linda_cli.console.moments import with_age
+from linda_cli.console.wrapping import columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,9 @@ def serving(told: Serving, linda: str) -> str:
 def status(told: Mapping[str, Any]) -> str:
     """Devices, pages and what was counted."""
     lines = ["devices" if told["devices"] else "no devices"]
-    lines += columns([[f"  {one['wid']}", f"linked {one['linkedAt']}", _whereabouts(one)] for one in told["devices"]])
+    lines += columns(
+        [[f"  {one['wid']}", f"linked {with_age(one['linkedAt'])}", _whereabouts(one)] for one in told["devices"]]
+    )
     lines.append("pages" if told["pages"] else "no pages")
     lines += columns(
         [[f"  {one.get('screen') or 'starting'}", str(one.get("state", "")), _doing(one)] for one in told["pages"]]
@@ -71,7 +74,7 @@ def timing(told: Mapping[str, float]) -> str:
 
 def _whereabouts(device: Mapping[str, Any]) -> str:
     if device["removedAt"]:
-        return f"logged out {device['removedAt']}"
+        return f"logged out {with_age(device['removedAt'])}"
     return "online" if device["online"] else "away"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from linda_cli.console import Console, Told, clean, output, put, qr
+from linda_cli.console.moments import clock, local
 from linda_cli.console.screen import Screen
 from linda_cli.errors import HomeUnusable
 
@@ -116,7 +117,7 @@ class Story:
 def spoken(told: Told, *, verbose: bool = False) -> str | None:
     """One line for a person, None where an event is worth none."""
     words = _words(told.event, told.facts, told.session, told.elapsed_ms, verbose)
-    return f"{told.at[11:19]} {words}" if words is not None else None
+    return f"{clock(told.at)} {words}" if words is not None else None
 
 
 def retold(line: Mapping[str, Any], *, verbose: bool = False) -> str:
@@ -136,7 +137,7 @@ def retold(line: Mapping[str, Any], *, verbose: bool = False) -> str:
         except (KeyError, TypeError, ValueError):
             # A line of another version of linda: better as it is than not at all.
             words = name
-    return clean(f"{str(line.get('at'))[:19].replace('T', ' ')} {words}")
+    return clean(f"{local(line.get('at'))} {words}")
 
 
 def _named(backup: Any) -> str:
@@ -186,6 +187,7 @@ def _words(name: str, facts: Mapping[str, Any], session: str | None, elapsed_ms:
         "disconnected": "disconnected ({reason}); next try in {retryIn:g} s",
         "reconnected": "connected again by {via} after {downMs} ms",
         "conflict": "WhatsApp Web is {where}",
+        "memory_exceeded": "the browser takes {memoryMb} MB, more than {maxMemoryMb}: restarted in a quiet moment",
         "slow": "the browser is slow: no answer for {seconds:g} s",
         "auth_failure": "{reason}; the login is kept",
         "logged_out": "logged out: {reason}",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from linda_cli.console import clean
+from linda_cli.console import Console, clean, colours, moments
+from linda_cli.console.wrapping import columns
 
 _MARK = {True: "ok", False: "no"}
-_COLOURS = {"restorable": "32", "running": "32", "repairable": "33", "damaged": "31", "rejected": "31", "too_new": "31"}
 
 
 class Backup(Protocol):
@@ -25,28 +25,34 @@ class Backup(Protocol):
     revoked_at: str | None
 
 
-def info(told: Any, *, fancy: bool = False) -> str:
+def info(told: Any, console: Console) -> str:
     """One session."""
-    verdict = told.verdict.replace("_", " ")
-    if fancy and told.verdict in _COLOURS:
-        verdict = f"\x1b[{_COLOURS[told.verdict]}m{verdict}\x1b[0m"
-    lines = [f"{told.session}: {verdict}"]
-    lines += columns([[f"  {one.key}", _MARK[one.ok], one.detail + _mend(one.repair)] for one in told.checks])
+    width = console.width
+    lines = [f"{told.session}: {colours.verdict(told.verdict, fancy=console.fancy)}"]
+    lines += columns([[f"  {one.key}", _MARK[one.ok], one.detail + _mend(one.repair)] for one in told.checks], width)
     state: Mapping[str, Any] = told.state
     facts = [
         ("profile", told.profile),
         ("linked as", told.linked_as or "nobody"),
         ("running", _running(told.running)),
+        ("memory", _memory(told.memory)),
         ("last state", state.get("lastState")),
-        ("linked at", state.get("linkedAt")),
-        ("last ready", state.get("lastReady")),
+        ("linked at", _moment(state.get("linkedAt"))),
+        ("last ready", _moment(state.get("lastReady"))),
         ("last stopped", _last_stop(state)),
-        ("restored", f"{state.get('restoreCount', 0)} times, last {state.get('lastRestored') or 'never'}"),
+        ("restored", f"{state.get('restoreCount', 0)} times, last {_moment(state.get('lastRestored')) or 'never'}"),
     ]
-    lines += columns([[f"  {name}", clean(str(value))] for name, value in facts if value])
+    lines += columns([[f"  {name}", clean(str(value))] for name, value in facts if value], width)
     lines.append(f"  {len(told.backups)} backups" if told.backups else "  no backups")
-    lines += backups(told.backups)
+    lines += backups(told.backups, width)
     return "\n".join(lines)
+
+
+def _memory(samples: Sequence[Any]) -> str | None:
+    if not samples:
+        return None
+    sizes = [one.memory_mb for one in samples]
+    return f"{min(sizes)} to {max(sizes)} MB since {moments.with_age(samples[0].at)}, {sizes[-1]} MB last"
 
 
 def _mend(repair: str | None) -> str:
@@ -55,7 +61,11 @@ def _mend(repair: str | None) -> str:
 
 def _last_stop(state: Mapping[str, Any]) -> str | None:
     moment = state.get("lastStopped")
-    return f"{moment} ({state.get('lastStopReason')})" if moment else None
+    return f"{_moment(moment)}: {state.get('lastStopReason')}" if moment else None
+
+
+def _moment(text: object) -> str | None:
+    return moments.with_age(text) if text else None
 
 
 def _running(running: Any) -> str:
@@ -70,7 +80,7 @@ def _verb(command: str) -> str:
     return clean(" ".join(command.split()[:2]))
 
 
-def backups(there: Iterable[Backup]) -> list[str]:
+def backups(there: Iterable[Backup], width: int = 0) -> list[str]:
     """A line for each backup, newest first."""
     rows = []
     for one in there:
@@ -82,15 +92,21 @@ def backups(there: Iterable[Backup]) -> list[str]:
             f'"{one.label}"' if one.label else "",
         ]
         rows.append(
-            [f"    {one.name}", one.created_at, size(one.size), one.reason, " ".join(mark for mark in marks if mark)]
+            [
+                f"    {one.name}",
+                moments.with_age(one.created_at),
+                size(one.size),
+                one.reason,
+                " ".join(mark for mark in marks if mark),
+            ]
         )
-    return columns(rows)
+    return columns(rows, width)
 
 
-def overview(told: Any) -> str:
+def overview(told: Any, console: Console) -> str:
     """Every session of a home."""
     if not told.sessions:
-        return f"no sessions in {told.home}; linda start makes one"
+        return f"no sessions in {told.home}; {console.linda} start makes one"
     rows = [["session", "verdict", "running", "backups", "last ready"]]
     for one in told.sessions:
         rows.append(
@@ -99,10 +115,17 @@ def overview(told: Any) -> str:
                 one.verdict.replace("_", " "),
                 f"pid {one.running.pid}" if one.running else "no",
                 str(len(one.backups)),
-                clean(str(one.state.get("lastReady") or "never")),
+                clean(_moment(one.state.get("lastReady")) or "never"),
             ]
         )
-    return "\n".join(columns(rows))
+    lines = columns(rows, console.width, header=True)
+    for one in told.sessions if console.fancy else ():
+        words, painted = one.verdict.replace("_", " "), colours.verdict(one.verdict, fancy=True)
+        at = next(index for index, line in enumerate(lines) if line.startswith(one.session))
+        # Below the number where the table was too wide for the window.
+        at += words not in lines[at]
+        lines[at] = lines[at].replace(words, painted, 1)
+    return "\n".join(lines)
 
 
 def backed_up(made: Any) -> str:
@@ -114,16 +137,18 @@ def backed_up(made: Any) -> str:
     return f"{made.session} is saved as {made.backup.name} ({size(made.backup.size)}{heat}, {made.seconds:.2f} s)"
 
 
-def backed_up_all(done: Any) -> str:
+def backed_up_all(done: Any, console: Console) -> str:
     """A line for each session."""
     rows = []
     for one in done.results:
-        if one.error is not None:
+        if one.skipped is not None:
+            what = f"skipped: {one.skipped}"
+        elif one.error is not None:
             what = f"not saved: {clean(one.error.message)}"
         else:
             what = f"saved as {one.backup.name}" if one.is_new else f"unchanged since {one.backup.name}"
         rows.append([one.session, what])
-    return "\n".join(columns(rows)) or "there is nothing to back up"
+    return "\n".join(columns(rows, console.width)) or "there is nothing to back up"
 
 
 def with_uploads(said: str, uploaded: Any) -> str:
@@ -151,9 +176,9 @@ def key_made(made: Any) -> str:
     )
 
 
-def restorable(there: Any) -> str:
+def restorable(there: Any, console: Console) -> str:
     """What could be restored."""
-    lines = backups(there.backups) or ["    no backups"]
+    lines = backups(there.backups, console.width) or ["    no backups"]
     lines += [f"    {name}" for name in there.quarantined]
     return "\n".join([f"{there.session} can be restored from:", *lines])
 
@@ -164,25 +189,43 @@ def restored(done: Any) -> str:
     return f"{done.session} is back from {done.source}{aside}"
 
 
-def cleared(done: Any) -> str:
+def cleared(done: Any, console: Console) -> str:
     """What a clear did; the last line says how to undo it."""
-    lines = [f"{done.session} is forgotten; the next linda start shows a code"]
+    lines = [f"{done.session} is forgotten; the next {console.linda} start shows a code"]
     if done.removed:
         lines.append(f"removed: {', '.join(done.removed)}")
     source = done.backup.name if done.backup is not None else done.aside
     lines.append(
-        f"undo: linda restore {done.session} --from {source}" if source else "there was nothing to move to quarantine"
+        f"undo: {console.linda} restore {done.session} --from {source}"
+        if source
+        else "there was nothing to move to quarantine"
     )
     return "\n".join(lines)
 
 
-def logged_out(done: Any) -> str:
+def tried(done: Any, console: Console) -> str:
+    """What ``linda try`` did, step by step."""
+    rows = [
+        [one.name, f"{one.seconds:.1f} s", f"from the {one.source}" if one.source not in (None, "qr") else ""]
+        for one in done.steps
+    ]
+    scans = "one code, scanned once" if done.codes == 1 else f"{done.codes} codes"
+    return "\n".join(
+        [
+            *columns(rows),
+            f"{scans}; {done.seconds:.0f} s in all, and nothing is left of it",
+            f"now you: {console.linda} start",
+        ]
+    )
+
+
+def logged_out(done: Any, console: Console) -> str:
     """What a logout did."""
     if done.unlinked:
-        return f"{done.session} is logged out; the next linda start shows a code"
+        return f"{done.session} is logged out; the next {console.linda} start shows a code"
     lines = [f"{done.session} is forgotten here only: the phone still lists this device under Linked devices"]
     if done.aside:
-        lines.append(f"undo: linda restore {done.session} --from {done.aside} --yes")
+        lines.append(f"undo: {console.linda} restore {done.session} --from {done.aside} --yes")
     return "\n".join(lines)
 
 
@@ -193,7 +236,7 @@ def stopped(done: Any) -> str:
     return f"{done.session or 'the linking run'} is stopped" + (f"; saved as {done.backup.name}" if done.backup else "")
 
 
-def cleaned(done: Any, *, silent: bool) -> str:
+def cleaned(done: Any, *, silent: bool, width: int = 0) -> str:
     """A line and a reason for each item; nothing where there was nothing to do and nobody looks."""
     gone = [item for item in done.items if item.action == "remove"]
     if silent and not gone:
@@ -201,10 +244,10 @@ def cleaned(done: Any, *, silent: bool) -> str:
     verb = {"keep": "keep", "remove": "would remove" if done.dry_run else "removed"}
     rows = [[verb[item.action], item.name, size(item.size), item.reason] for item in done.items]
     what = "would be " if done.dry_run else ""
-    return "\n".join([*columns(rows), f"{done.removed} {what}removed, {size(done.freed)} {what}freed"])
+    return "\n".join([*columns(rows, width), f"{done.removed} {what}removed, {size(done.freed)} {what}freed"])
 
 
-def configuration(answer: Mapping[str, Any]) -> str:
+def configuration(answer: Mapping[str, Any], width: int = 0) -> str:
     """Every setting with its value and its source, a table for each verb."""
     named = {"option": "--home", "variable": "LINDA_HOME", "default": "found from the working directory"}
     file = answer["file"] or "no linda.toml in it"
@@ -217,7 +260,7 @@ def configuration(answer: Mapping[str, Any]) -> str:
     for table, there in rows.items():
         if there:
             lines += ["", f"[{table}]"] if table else [""]
-            lines += columns(there)
+            lines += columns(there, width)
     return "\n".join(lines)
 
 
@@ -237,12 +280,3 @@ def size(count: int) -> str:
             return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
         number /= 1000
     return f"{count} B"
-
-
-def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows with their cells under one another."""
-    if not rows:
-        return []
-    rows = [[clean(cell).replace("\n", " ") for cell in row] for row in rows]
-    widths = [max(len(row[index]) for row in rows if len(row) > index) for index in range(max(map(len, rows)))]
-    return ["  ".join(cell.ljust(widths[index]) for index, cell in enumerate(row)).rstrip() for row in rows]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import shlex
 import shutil
 import tempfile
 import threading
@@ -29,6 +30,7 @@ from linda_cli.browser.binaries import (
 from linda_cli.browser.flags import Wish, arguments
 from linda_cli.browser.forwarding import Forwarding, Way, names_of, port_of, proxy_switches, through
 from linda_cli.browser.forwarding import ask as ask_forward
+from linda_cli.browser.processes import memory_mb
 from linda_cli.errors import BrowserFailed, BrowserTooOld, DriverMismatch, Failed, HomeUnusable, InUse, LindaError
 from linda_cli.lifecycle import decisions as do
 from linda_cli.lifecycle import observations as seen
@@ -44,6 +46,7 @@ from linda_cli.sessions import checks, manifest
 from linda_cli.sessions.clock import iso, ms_of, now_ms
 from linda_cli.sessions.durable import make_folder
 from linda_cli.sessions.login import read_login
+from linda_cli.sessions.memory_history import MemoryHistory
 from linda_cli.sessions.ownership import owner_fields
 from linda_cli.sessions.refusals import unknown_format
 from linda_cli.sessions.state_keeper import StateKeeper
@@ -117,6 +120,7 @@ class Actions:
         self._take_number = take_number
         self._stopping = stopping
         self._look: checks.Look | None = None
+        self._memory: MemoryHistory | None = None
         self._lanes: dict[Lane, queue.SimpleQueue[Action | None]] = {}
         self._threads: list[threading.Thread] = []
         self.state = StateKeeper(store.state, self._state_said)
@@ -367,6 +371,8 @@ class Actions:
                     return self._press(session, target)
                 case do.CheckPulse(seconds=seconds):
                     return session.pulse(seconds)
+                case do.MeasureMemory():
+                    return self._measure_memory(session)
                 case do.ProbeNetwork():
                     up, reason = SHARED.ask(self._way_out(), lambda: self._probe(session))
                     self._put(seen.NetworkSeen(up, reason, at=time.monotonic()))
@@ -375,6 +381,17 @@ class Actions:
         except OSError as problem:
             raise BrowserFailed(f"the browser is gone: {problem}", "linda info") from problem
         return None
+
+    def _measure_memory(self, session: BrowserSession) -> seen.MemorySeen:
+        found = seen.MemorySeen(memory_mb(session.running.pid), session.observer.quiet())
+        number = self._number()
+        if number is not None:
+            if self._memory is None:
+                self._memory = MemoryHistory(self._store.home.memory_history(number))
+            # A history that cannot be kept is no reason to measure no more.
+            with contextlib.suppress(OSError):
+                self._memory.add(found.mb)
+        return found
 
     def _way_out(self) -> tuple[str, ...]:
         """By which way this browser gets out: who has another one must ask for himself."""
@@ -665,7 +682,7 @@ class Actions:
         except (OSError, TimeoutError) as problem:
             launch.end(starting)
             raise BrowserFailed(
-                f"the browser came up and went away again: {problem}", f"cat {starting.log}"
+                f"the browser came up and went away again: {problem}", f"cat {shlex.quote(str(starting.log))}"
             ) from problem
         except BaseException:
             launch.end(starting)

@@ -19,6 +19,7 @@ from linda_cli.lifecycle.world import Machine
 from linda_cli.sandbox.beside import stand_in
 from linda_cli.sessions.clock import parse_age
 from linda_cli.sessions.home import find_home
+from linda_cli.sessions.sizes import parse_megabytes
 from linda_cli.sessions.store import Store as _Store
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def start(
     takeover: bool = False,
     hung_after: float = 10.0,
     signals: Path | str | None = None,
+    max_memory: int | str = 0,
     proxy: str | None = None,
     remote: str | None = None,
     browser_args: Sequence[str] = (),
@@ -98,6 +100,7 @@ def start(
     """Bring a session up as ``linda start`` does, and stay with it until the block ends.
 
     The options are those of ``linda start``. Times are seconds; ``backup_every`` also takes ``"6h"``, and 0 is never.
+    ``max_memory``: megabytes, or ``"1.5G"``, past which the browser is restarted in a quiet moment; 0 is never.
     ``sandbox``: the sandbox's home below this one, and its page instead of WhatsApp Web. ``driver_at_once`` False:
     ChromeDriver starts when ``driver`` is first asked for, which saves its memory. ``can_show`` False: nobody can see
     a code, so that a logout ends the run; ``link_again`` False: it ends the run in any case.
@@ -122,6 +125,7 @@ def start(
         "takeover": takeover,
         "hung_after": hung_after,
         "signals": _path(signals, "signals"),
+        "max_memory": parse_megabytes(max_memory) if isinstance(max_memory, str) else max_memory,
         "can_show": can_show,
         "link_again": link_again,
         "driver_at_once": driver_at_once,

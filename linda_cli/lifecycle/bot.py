@@ -103,6 +103,7 @@ class Changed:
     """Something that is watched has changed by this moment of the monotonic clock."""
 
     at: float
+    what: str | None = None
 
 
 class Bot:
@@ -199,14 +200,16 @@ class Bot:
             # What changed while the one before was being ended is known to the one that was started after that.
             if self._address is not None and (self._process is None or message.at > self._process.began):
                 self._backoff.retries = 0
+                if message.what is not None:
+                    self._note(f"{message.what} changed: restarting the bot")
                 self._start_anew()
         elif self._final is not None:
             self._conclude(self._final)
         else:
             self._start_anew()
 
-    def _has_changed(self) -> None:
-        self._inbox.put(Changed(time.monotonic()))
+    def _has_changed(self, what: str | None) -> None:
+        self._inbox.put(Changed(time.monotonic(), what))
 
     def _start_anew(self) -> None:
         self._end_process()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import subprocess
 import threading
 import time
@@ -286,7 +287,9 @@ def bring_up(starting: launch.Starting, interrupted: Callable[[], bool], **rest:
     if devtools is None:
         close.close(running)
         # No death: what cannot be spoken to says nothing of the profile it runs on.
-        raise BrowserSilent("the browser started and its debugging port does not answer", f"cat {starting.log}")
+        raise BrowserSilent(
+            "the browser started and its debugging port does not answer", f"cat {shlex.quote(str(starting.log))}"
+        )
     return BrowserSession(running, devtools, **rest)
 
 

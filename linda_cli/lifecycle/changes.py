@@ -38,7 +38,7 @@ class CannotWatch(Exception):
 
 
 class Changes:
-    """Calls ``changed`` from a thread of its own after each burst of changes, until closed.
+    """Calls ``changed`` from a thread of its own after each burst of changes, until closed, with what has changed.
 
     What version control, Python and editors write beside the sources does not count, nor does anything whose
     path begins with one of ``ignored``. What the kernel does not watch is looked at every second instead, which ``say``
@@ -48,7 +48,7 @@ class Changes:
     def __init__(
         self,
         paths: Sequence[Path],
-        changed: Callable[[], None],
+        changed: Callable[[str | None], None],
         ignored: Sequence[str] = (),
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -82,8 +82,12 @@ class Changes:
         counts = DefaultFilter(ignore_paths=self._ignored)
 
         def hear(seen: Iterable[tuple[int, str]]) -> None:
-            if any((only is None or path in only) and counts(Change(kind), path) for kind, path in seen):
-                self._changed()
+            found = sorted(
+                {path for kind, path in seen if (only is None or path in only) and counts(Change(kind), path)}
+            )
+            if found:
+                more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+                self._changed(f"{os.path.basename(found[0])}{more}")
 
         poller: Poller | None = None
         try:
@@ -96,7 +100,7 @@ class Changes:
         finally:
             self._up.release()
         # What changed while the kernel's watch was being given up is not known: it counts as a change.
-        self._changed()
+        self._changed(None)
         poller.run(self._stop, lambda paths: hear((2, path) for path in paths))
 
     def _watch_by_kernel(self, where: list[str], deep: bool, hear: Callable[[Iterable[tuple[int, str]]], None]) -> None:

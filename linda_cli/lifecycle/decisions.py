@@ -28,6 +28,7 @@ class Lane(StrEnum):
     PULSE = "pulse"
     BOT = "bot"
     UPLOAD = "upload"
+    MEMORY = "memory"
     NONE = "none"
 
 
@@ -361,6 +362,13 @@ class CheckPulse(Action):
 
 
 # -- the rest
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureMemory(Action):
+    """How much memory the browser takes, and how long the page has seen no message and no input."""
+
+    lane: ClassVar[Lane] = Lane.MEMORY
 
 
 @dataclass(frozen=True, slots=True)

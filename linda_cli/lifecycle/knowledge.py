@@ -195,6 +195,16 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True)
+class Memory:
+    """Of this browser: what was measured last, and since when it has been past the limit."""
+
+    asked_at: float = float("-inf")
+    mb: int = 0
+    quiet: float | None = None
+    grown_since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """What was told last, so that nothing is told twice."""
 
@@ -208,6 +218,7 @@ class Said:
     auth_failure: bool = False
     save_delayed: bool = False
     slow: bool = False
+    memory: bool = False
     number_changed: str | None = None
     documents: int = 0
 
@@ -259,6 +270,7 @@ class Knowledge:
     measured_at: float = 0.0
     measure: object = None
     network: Network = field(default_factory=Network)
+    memory: Memory = field(default_factory=Memory)
     outage: Outage | None = None
     retries: int = 0
     stable_since: float = 0.0
@@ -411,6 +423,8 @@ class Knowledge:
                 return replace(know, network=replace(know.network, asked_at=at))
             case do.CheckPulse():
                 return replace(know, pulse_at=at)
+            case do.MeasureMemory():
+                return replace(know, memory=replace(know.memory, asked_at=at))
             case do.Press(target=target):
                 return know._pressing(target, at)
             case do.Reload():
@@ -453,10 +467,11 @@ class Knowledge:
             # Evidence belongs to one browser: from here on everything about the page is unknown again.
             page=PageEvidence(document_at=at, status_since=at, progress_at=at),
             network=Network(),
+            memory=Memory(),
             reloading=False,
             pulse_missed=False,
             pressed_at=float("-inf"),
-            said=replace(self.said, loading=False, percent=None, syncing=False, conflict=None),
+            said=replace(self.said, loading=False, percent=None, syncing=False, conflict=None, memory=False),
             restoration=restoration,
             linking=linking,
         )
@@ -515,6 +530,8 @@ class Knowledge:
                 return self._saved(result)
             case do.CheckPulse(last=last), Pulse():
                 return self._pulse(result, last, at)
+            case do.MeasureMemory(), seen.MemorySeen():
+                return self._memory_seen(result, at)
             case do.MeasureLogin(), _:
                 if result != self.measure:
                     return replace(self, measure=result, page=replace(self.page, progress_at=at))
@@ -649,6 +666,12 @@ class Knowledge:
         if pulse is Pulse.UNOBSERVED:
             page = replace(page, observed=False, document_at=at)
         return replace(self, page=page, pulse_missed=False, heard_at=at, said=replace(self.said, slow=False))
+
+    def _memory_seen(self, result: seen.MemorySeen, at: float) -> Knowledge:
+        grown = result.mb > self.options.max_memory
+        since = (self.memory.grown_since if self.memory.grown_since is not None else at) if grown else None
+        memory = replace(self.memory, mb=result.mb, quiet=result.quiet, grown_since=since)
+        return replace(self, memory=memory, said=replace(self.said, memory=self.said.memory and grown))
 
     def _browser_up(self, action: Action, result: seen.BrowserUp, at: float) -> Knowledge:
         facts = self.disk
@@ -922,6 +945,8 @@ class Knowledge:
                 said = replace(said, save_delayed=True)
             case "slow":
                 said = replace(said, slow=True)
+            case "memory_exceeded":
+                said = replace(said, memory=True)
             case "number_changed":
                 said = replace(said, number_changed=str(facts["to"]))
             case "page_reloaded":

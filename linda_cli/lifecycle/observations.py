@@ -155,6 +155,15 @@ class PutInPlace:
 
 
 @dataclass(frozen=True, slots=True)
+class MemorySeen:
+    """``mb``: of the browser with its helpers. ``quiet``: seconds without a message or input, None where the page could
+    not say."""
+
+    mb: int
+    quiet: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BrowserUp:
     """A browser that is watched from now on, by its number in this run."""
 

@@ -27,6 +27,9 @@ class Engine(StrEnum):
     UNDETECTED = "undetected"
 
 
+LEAST_MEMORY = 100
+"""Megabytes: an empty Chromium takes more, and would be restarted for ever."""
+
 _Choice = TypeVar("_Choice", bound=StrEnum)
 _HELP = "linda start --help"
 
@@ -46,7 +49,9 @@ class Pace:
     ``blip``: a connection away for less is not told. ``own_recovery``: what the page gets for its own recovery before
     it is loaded anew (it needs 2-5 s once the network is back). Retries come after ``first_retry``, then twice that,
     and so on up to ``cap``; after ``stable`` seconds of ready they begin anew. ``heartbeat``: between two looks
-    whether the page's own thread still answers.
+    whether the page's own thread still answers. With ``max_memory`` the browser is measured each ``memory_every``; one
+    that has grown past it is restarted after ``memory_quiet`` without message or input, after ``memory_latest`` in any
+    case, and never within ``memory_rest`` of its own start.
     """
 
     blip: float = 5.0
@@ -55,6 +60,10 @@ class Pace:
     cap: float = 300.0
     stable: float = 120.0
     heartbeat: float = 20.0
+    memory_every: float = 10.0
+    memory_quiet: float = 60.0
+    memory_latest: float = 600.0
+    memory_rest: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +75,7 @@ class Options:
     can be seen after a logout. ``link_again`` False: a logout ends the run, whatever else. ``backup_every`` 0: never.
     ``owner``: whose a login is that this run links, None for the command line. ``proxy``: all that the browser asks
     for goes through it. ``remote``: the object store that gets the backups.
+    ``max_memory``: megabytes past which the browser is restarted in a quiet moment; 0: it is not.
     ``driver_at_once`` False: no ChromeDriver before somebody asks for it, and saving does not
     ask; for who has many sessions and speaks to few pages.
     """
@@ -92,6 +102,7 @@ class Options:
     proxy: Proxy | None = None
     remote: RemoteSettings | None = None
     signals: Path | None = None
+    max_memory: int = 0
     pace: Pace = field(default_factory=Pace)
 
     def __post_init__(self) -> None:
@@ -101,6 +112,11 @@ class Options:
             value = getattr(self, name)
             _require(_is_time(value), name, "is a number of seconds", value)
             _require(value > least or (value == 0 and name in _ZERO_MEANS_NEVER), name, "is too small", value)
+        memory = self.max_memory
+        _require(
+            type(memory) is int and (memory == 0 or memory >= LEAST_MEMORY), "max_memory",
+            f"is a whole number of megabytes from {LEAST_MEMORY}, or 0", memory,
+        )  # fmt: skip
         _require(isinstance(self.pace, Pace), "pace", "is a Pace", self.pace)
         generations = self.max_generations
         _require(

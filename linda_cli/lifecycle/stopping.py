@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import time
 from dataclasses import dataclass
 
 from linda_cli.errors import Failed, InUse, LindaError
 from linda_cli.lifecycle.orphans import end_dead_linkings
+from linda_cli.sessions import served
 from linda_cli.sessions.home import Home
 from linda_cli.sessions.locks import Holder, holder_of
 from linda_cli.sessions.store import Store
@@ -42,7 +44,7 @@ def stop_session(store: Store, number: str | None) -> StoppedSession:
         if _is_server(holder):
             raise InUse(
                 f"session {found} is in the hands of linda serve, pid {holder.pid}, which has others too",
-                f"curl -X POST http://127.0.0.1:8350/whatsapp/accounts/{found}/stop",
+                served.request(store.home, holder.pid, f"/whatsapp/accounts/{found}/stop"),
                 pid=holder.pid,
             )
         _end(store.home, found, holder)
@@ -92,7 +94,10 @@ def _end(home: Home, name: str, holder: Holder) -> None:
     A command of some seconds (a restore, say) is waited for and not ended. Raises ``InUse`` for a run of another host.
     """
     if holder.lives_elsewhere:
-        raise InUse(f"session {name} is in use by {holder}", f"run linda stop on {ascii(holder.host)[1:-1]}")
+        raise InUse(
+            f"session {name} is in use by {holder}",
+            f"ssh {shlex.quote(holder.host)} linda stop{' ' + name if name != 'linking' else ''}",
+        )
     if holder.run and holder.pid > 0 and holder.pid != os.getpid():
         with contextlib.suppress(ProcessLookupError):
             os.kill(holder.pid, signal.SIGTERM)

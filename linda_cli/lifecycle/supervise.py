@@ -106,6 +106,7 @@ def _ready(know: Knowledge, now: float) -> tuple[Action, ...]:
         _save(know, now)
         or _interval(know, now)
         or _upload(know, now)
+        or _memory(know, now)
         or _pulse(know, now)
         or (do.Wait(_next(know, now)),)
     )
@@ -142,6 +143,33 @@ def _upload(know: Knowledge, now: float) -> tuple[Action, ...]:
     if know.options.remote is None or not uploading.due or know.is_busy(Lane.UPLOAD) or now < uploading.next_at:
         return ()
     return (do.Upload(UPLOAD_WITHIN, uploading.troubled),)
+
+
+def _memory(know: Knowledge, now: float) -> tuple[Action, ...]:
+    """A browser that has grown past its limit is restarted in a quiet moment, and at the latest after a while."""
+    memory, pace = know.memory, know.options.pace
+    if not know.options.max_memory or not know.saving.saved:
+        return ()
+    if memory.grown_since is not None and not know.said.memory:
+        return (do.Tell("memory_exceeded", {"memoryMb": memory.mb, "maxMemoryMb": know.options.max_memory}),)
+    due = memory_restart_at(know)
+    if due is not None and now >= due and not know.is_busy(Lane.BROWSER) and not know.is_busy(Lane.DISK):
+        why = f"the browser takes {memory.mb} MB"
+        return (*_outage_said(know, why), do.BeginRestoration(why), do.CloseBrowser())
+    if not know.is_busy(Lane.MEMORY) and now - memory.asked_at >= pace.memory_every:
+        return (do.MeasureMemory(),)
+    return ()
+
+
+def memory_restart_at(know: Knowledge) -> float | None:
+    """From when on a browser that is too large is restarted, None for one that is not."""
+    memory, pace = know.memory, know.options.pace
+    if memory.grown_since is None:
+        return None
+    quiet = memory.quiet is not None and memory.quiet >= pace.memory_quiet
+    wanted = memory.grown_since if quiet else memory.grown_since + pace.memory_latest
+    # A limit below what the page needs must not become a restart a minute.
+    return max(wanted, know.browser_at + pace.memory_rest)
 
 
 def heartbeat(know: Knowledge) -> float:
@@ -311,6 +339,10 @@ def _next(know: Knowledge, now: float) -> float:
         moments += [saving.next_at, saving.ready_at + SAVE_DELAY, saving.ready_at + know.options.timeout]
     if know.up:
         moments.append(know.pulse_at + heartbeat(know))
+    if know.up and know.options.max_memory:
+        moments.append(know.memory.asked_at + know.options.pace.memory_every)
+        restart = memory_restart_at(know)
+        moments += [restart] if restart is not None else []
     if outage is not None:
         moments += [away_since(know, outage.since) + know.options.pace.blip, outage.retry_at]
         if know.up:

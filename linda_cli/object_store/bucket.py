@@ -56,7 +56,7 @@ class Bucket:
                 if len(found) > MOST_OBJECTS:
                     raise ObjectStoreUnavailable(
                         f"{self.url} has more than {MOST_OBJECTS} objects where a session has some hundreds",
-                        "linda backup --remote s3://another-bucket/linda",
+                        "linda config --changed",
                     )
             return found
 
@@ -119,7 +119,7 @@ class Bucket:
                     "env | grep -oE '^(AWS|GOOGLE|AZURE)_[A-Z_]*'",
                 ) from problem
             raise ObjectStoreUnavailable(
-                f"{self.url} cannot be used: {_first_line(problem)}", "linda backup --all --verbose"
+                f"{self.url} cannot be used: {_first_line(problem)}", "linda config --changed"
             ) from problem
 
 

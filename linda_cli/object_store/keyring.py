@@ -81,7 +81,7 @@ class Keyring:
         if ids and not opened:
             raise ObjectStoreKeyWrong(
                 f"the private key {identity} reads none of the {len(ids)} sessions in {self._bucket.url}",
-                "export LINDA_REMOTE_IDENTITY=/path/to/the/key/they/were/encrypted/for",
+                "linda config --changed",
             )
         return sorted(opened, key=lambda one: one.key.id)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shlex
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,7 +53,9 @@ class DeviceRegistry:
             self._save()
         except (ValueError, KeyError, TypeError) as wrong:
             # Starting empty would turn every login into a logout, which no test asked for.
-            raise Failed("the sandbox's list of devices cannot be read", f"rm {self._path}") from wrong
+            raise Failed(
+                "the sandbox's list of devices cannot be read", f"rm {shlex.quote(str(self._path))}"
+            ) from wrong
 
     def all(self) -> list[Device]:
         """Every device ever linked, removed ones too."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from linda_cli.errors import Misused
-from linda_cli.lifecycle.options import Pace
+from linda_cli.lifecycle.options import Options, Pace
 from linda_cli.object_store.settings import remote_settings
 
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*\.?", re.IGNORECASE)
@@ -30,8 +30,9 @@ class Settings:
     ``linkings``: a user's tries to link within ten minutes; ``accounts``: a user's accounts; 0 is any number.
     ``hosts``: Host names to accept beside loopback and ``host``. ``webhook_networks``: private networks webhooks may
     call. ``jwt_secrets``: the first signs, each is accepted. ``root_path``: below which path a proxy serves this;
-    ``proxies``: networks whose forwarded headers are believed. ``remote``: the object store that gets the backups,
-    None for that of ``LINDA_REMOTE``.
+    ``proxies``: networks whose forwarded headers are believed. ``notify``: URLs of apprise, ``on_event``: a command:
+    who is told of troubles. ``remote``: the object store that
+    gets the backups, None for that of ``LINDA_REMOTE``.
     """
 
     host: str = "127.0.0.1"
@@ -58,6 +59,9 @@ class Settings:
     root_path: str = ""
     proxies: tuple[str, ...] = ()
     remote: str | None = None
+    max_memory: int = 0
+    notify: tuple[str, ...] = ()
+    on_event: str | None = None
     pace: Pace = field(default_factory=Pace)
 
     @property
@@ -80,6 +84,7 @@ class Settings:
             raise Misused(f"{self.port} is no port", "linda serve --port 8350")
         if self.at_once < 1 or min(self.timeout, self.cleanup_every, self.stop_within) <= 0:
             raise Misused("a time or a count is too small", "linda serve --help")
+        Options(max_memory=self.max_memory)
         if min(self.linkings, self.accounts) < 0:
             raise Misused("a time or a count is too small", "linda serve --help")
         for network in (*self.webhook_networks, *self.proxies):

@@ -20,6 +20,7 @@ class Sources:
 
     by_status: Callable[[], Mapping[str, int]]
     memory_mb: Callable[[], int]
+    largest_mb: Callable[[], int]
     lost: Callable[[], Mapping[str, int]]
     unwritten: Callable[[], int]
     database_answers: Callable[[], bool]
@@ -45,6 +46,9 @@ class Metrics:
         self._disconnects = Counter("linda_disconnects", "Outages of 5 s and more", registry=self.registry)
         self._reconnects = Counter("linda_reconnects", "Ends of outages", ["via"], registry=self.registry)
         self._codes = Counter("linda_codes_shown", "QR and pairing codes shown", ["kind"], registry=self.registry)
+        self._memory_restarts = Counter(
+            "linda_memory_exceeded", "Browsers that grew past --max-memory and were restarted", registry=self.registry
+        )
         self._logouts = Counter("linda_logouts", "Devices that were unlinked", registry=self.registry)
         self.deliveries = Counter(
             "linda_webhook_deliveries", "Tries to deliver to webhooks", ["outcome"], registry=self.registry
@@ -71,6 +75,8 @@ class Metrics:
             self._reconnects.labels(str(event.facts.get("via"))).inc()
         elif name in ("qr", "pairing_code"):
             self._codes.labels(name).inc()
+        elif name == "memory_exceeded":
+            self._memory_restarts.inc()
         elif name == "logged_out":
             self._logouts.inc()
         if name in ("stopped", "error", "session_restoration_failed"):
@@ -92,6 +98,7 @@ class Metrics:
         yield lost
         for name, what, value in (
             ("linda_browser_memory_bytes", "Of all browsers with their processes", sources.memory_mb() * 1_000_000),
+            ("linda_browser_memory_max_bytes", "Of the largest browser", sources.largest_mb() * 1_000_000),
             ("linda_socket_clients", "Socket.IO clients connected", self.clients()),
             ("linda_connections", "HTTP and WebSocket connections open", self.connections()),
             ("linda_database_up", "1 where the accounts' database answers", float(sources.database_answers())),

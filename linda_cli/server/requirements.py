@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from linda_cli.errors import Failed
+from linda_cli.installation import install_extra
 
 _MODULES = (
     "alembic", "fastapi", "httptools", "idna", "jwt", "limits", "prometheus_client", "socketio", "sqlalchemy",
@@ -20,4 +21,4 @@ def require(verb: str) -> None:
         except ModuleNotFoundError:
             there = False
         if not there:
-            raise Failed(f"linda {verb} needs {name}, which is not installed", "pip install 'linda-cli[server]'")
+            raise Failed(f"linda {verb} needs {name}, which is not installed", install_extra("server"))

@@ -19,6 +19,7 @@ from linda_cli.server.http_protocol import IDLE_WITHIN, BoundedHttpProtocol, mos
 from linda_cli.server.middleware import LARGEST_BODY
 from linda_cli.server.namespace import AccountNamespace
 from linda_cli.server.services import Services
+from linda_cli.sessions import served
 
 
 def run(services: Services, listening: socket.socket, noted: Sequence[int]) -> None:
@@ -104,6 +105,11 @@ def _say(services: Services, listening: socket.socket) -> None:
     settings = services.settings
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}{settings.base_path}/"
     home = str(services.supervisors.home.root)
+    local = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    try:
+        served.note(services.supervisors.home, f"http://{local}:{port}", os.getpid(), bool(settings.jwt_secrets))
+    except OSError as problem:
+        services.say(f"other commands will not know where this server listens: {problem}")
     services.tell(event("serving", None, {"url": url, "pid": os.getpid(), "home": home}))
     if not settings.jwt_secrets:
         services.say("no JWT_SECRET: only this machine is let in, as the owner local")

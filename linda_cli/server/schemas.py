@@ -199,6 +199,7 @@ class AccountPart(Part):
     retry_at: str | None
     reconnects: int
     memory_mb: int | None
+    memory_peak_mb: int | None
     removing: bool
 
 
@@ -321,6 +322,20 @@ class EventsAnswer(Answer):
 
     session: str
     events: list[EventPart]
+
+
+class MemoryPart(Part):
+    """``at``: when its five minutes began."""
+
+    at: str
+    memory_mb: int
+
+
+class MemoryAnswer(Answer):
+    """Oldest first."""
+
+    session: str
+    samples: list[MemoryPart]
 
 
 class WebhookPart(Part):

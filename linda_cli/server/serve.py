@@ -10,6 +10,7 @@ import contextlib
 import functools
 import json
 import secrets
+import shlex
 import signal
 import socket
 from collections import Counter
@@ -19,6 +20,7 @@ from typing import Any
 from linda_cli.errors import Failed, HomeUnusable, InUse
 from linda_cli.lifecycle.events import Event, event
 from linda_cli.lifecycle.signals import heard_signals
+from linda_cli.notifications import announcing
 from linda_cli.server.account_state import AccountState
 from linda_cli.server.accounts import Accounts
 from linda_cli.server.async_bridge import AsyncBridge
@@ -35,6 +37,7 @@ from linda_cli.server.revocations import RevocationList
 from linda_cli.server.service import AccountService
 from linda_cli.server.supervisors import Supervisors, without_codes
 from linda_cli.server.webhooks.service import Webhooks
+from linda_cli.sessions import served
 from linda_cli.sessions.durable import write_whole
 from linda_cli.sessions.home import Home
 from linda_cli.sessions.locks import held, holder_of
@@ -55,7 +58,10 @@ def serve(home: Home, settings: Settings, tell: Tell) -> None:
     settings.check()
     home.make()
     with _only_one(home), _listening(settings) as listening:
-        _serve(home, settings, tell, listening)
+        try:
+            _serve(home, settings, tell, listening)
+        finally:
+            served.forget(home)
 
 
 @contextlib.contextmanager
@@ -88,7 +94,8 @@ def _serve(home: Home, settings: Settings, tell: Tell, listening: socket.socket)
     bridge = AsyncBridge(say)
     metrics = Metrics(
         Sources(
-            lambda: _by_status(accounts, supervisors), supervisors.measure, bus.lost,
+            lambda: _by_status(accounts, supervisors), supervisors.measure,
+            lambda: max(supervisors.memory().values(), default=0), bus.lost,
             lambda: writer.waiting, lambda: database.problem is None,
         )
     )  # fmt: skip
@@ -100,6 +107,10 @@ def _serve(home: Home, settings: Settings, tell: Tell, listening: socket.socket)
         ("log", lambda published: tell(without_codes(published.event))),
     ):  # fmt: skip
         bus.subscribe(who, subscriber)
+    around = contextlib.ExitStack()
+    if settings.notify or settings.on_event is not None:
+        announcer = around.enter_context(announcing(home, settings.notify, settings.on_event, say))
+        bus.subscribe("notifications", lambda published: announcer(published.event))
     secret = settings.jwt_secrets[0] if settings.jwt_secrets else secrets.token_hex(32)
     with _noting_signals() as noted:
         supervisors.begin()
@@ -128,6 +139,7 @@ def _serve(home: Home, settings: Settings, tell: Tell, listening: socket.socket)
             # What the stopping itself had to tell should still get there.
             if not bus.close(_LAST_WORDS):
                 say("not every subscriber heard the last events")
+            around.close()
             webhooks.close(within=_LAST_WORDS)
             if not writer.close(_LAST_WORDS):
                 say("the database did not take the last changes; the state file has them")
@@ -144,7 +156,9 @@ def home_id(home: Home) -> str:
     except FileNotFoundError:
         pass  # the home's first server: it gets its id now
     except (OSError, ValueError) as problem:
-        raise HomeUnusable(f"{home.identity} cannot be read: {problem}", f"ls -l {home.identity}") from None
+        raise HomeUnusable(
+            f"{home.identity} cannot be read: {problem}", f"ls -l {shlex.quote(str(home.identity))}"
+        ) from None
     made = secrets.token_hex(16)
     write_whole(home.identity, json.dumps({"version": 1, "id": made}).encode() + b"\n")
     return made

@@ -33,9 +33,10 @@ from linda_cli.server.auth import Principal, check_owner
 from linda_cli.server.operations import Operation, Operations
 from linda_cli.server.rate_limit import RateLimit
 from linda_cli.server.supervisors import Supervisors
-from linda_cli.sessions import story_log
+from linda_cli.sessions import memory_history, story_log
 from linda_cli.sessions.clock import iso
 from linda_cli.sessions.manifest import read_manifest
+from linda_cli.sessions.memory_history import MemorySample
 from linda_cli.sessions.number import parse_number
 from linda_cli.sessions.ownership import LOCAL, login_owner, recorded_owner
 from linda_cli.sessions.results import BackedUp, LoggedOutSession, Restored
@@ -52,7 +53,8 @@ _RETRY_REMOVAL = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One account as it stands. Times ISO 8601; ``code``: one is on display; ``memory_mb``: of its browser."""
+    """One account as it stands. Times ISO 8601; ``code``: one is on display; ``memory_mb``: of its browser,
+    ``memory_peak_mb``: at most over the last day."""
 
     client_id: str
     owner: str
@@ -75,6 +77,7 @@ class Status:
     retry_at: str | None
     reconnects: int
     memory_mb: int | None
+    memory_peak_mb: int | None
     removing: bool
 
 
@@ -87,7 +90,9 @@ def checked_proxy(proxy: str, number: str) -> None:
         raise Misused(problem.message, hint) from None
 
 
-def status_of(account: Account, state: AccountState, memory_mb: int | None = None) -> Status:
+def status_of(
+    account: Account, state: AccountState, memory_mb: int | None = None, memory_peak_mb: int | None = None
+) -> Status:
     """An account's row and what is known of its run, in one value."""
     ready = state.ready.facts if state.ready is not None else {}
     return Status(
@@ -113,6 +118,7 @@ def status_of(account: Account, state: AccountState, memory_mb: int | None = Non
         retry_at=iso(round(state.retry_at * 1000)) if state.retry_at else None,
         reconnects=state.reconnects,
         memory_mb=memory_mb,
+        memory_peak_mb=memory_peak_mb,
         removing=account.removing is not None,
     )
 
@@ -156,7 +162,12 @@ class AccountService:
 
     def _status(self, account: Account) -> Status:
         number = account.client_id
-        return status_of(account, self.supervisors.state(number), self.supervisors.memory().get(number))
+        return status_of(
+            account,
+            self.supervisors.state(number),
+            self.supervisors.memory().get(number),
+            self.supervisors.memory_peak(number),
+        )
 
     def statuses(self, principal: Principal) -> list[Status]:
         """Every account that the caller sees, by number."""
@@ -170,7 +181,14 @@ class AccountService:
                 account = self._checked(one)
             if principal.may_see(account):
                 number = account.client_id
-                found.append(status_of(account, self.supervisors.state(number), memory.get(number)))
+                found.append(
+                    status_of(
+                        account,
+                        self.supervisors.state(number),
+                        memory.get(number),
+                        self.supervisors.memory_peak(number),
+                    )
+                )
         return found
 
     def code(self, principal: Principal, number: str, kind: str) -> Code:
@@ -214,6 +232,13 @@ class AccountService:
         since = str(store_at(home).state.entry(account.client_id).get("ownedSince") or "")
         lines = [one for one in story_log.read(home.session_log(account.client_id)) if str(one.get("at", "")) >= since]
         return [{**one, "words": retold(one).partition(" ")[2].partition(" ")[2]} for one in lines[-most:]]
+
+    def memory(self, principal: Principal, number: str) -> list[MemorySample]:
+        """The memory of the account's browser over the last day, since it is the owner's."""
+        account = self.account(principal, number)
+        home = self.supervisors.home
+        since = str(store_at(home).state.entry(account.client_id).get("ownedSince") or "")
+        return [one for one in memory_history.read(home.memory_history(account.client_id)) if one.at >= since]
 
     def operation(self, principal: Principal, id_: str) -> Operation:
         """What became of an accepted request."""

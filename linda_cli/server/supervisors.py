@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -23,6 +24,7 @@ from linda_cli.sessions import backups as saved_copies
 from linda_cli.sessions import story_log
 from linda_cli.sessions.home import Home
 from linda_cli.sessions.manifest import read_manifest
+from linda_cli.sessions.memory_history import MemoryHistory
 from linda_cli.sessions.ownership import login_owner
 
 STOPPED_BY_A_PERSON = "stopped by you"
@@ -46,6 +48,7 @@ class Supervisors:
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._memory: dict[str, int] = {}
+        self._histories: dict[str, MemoryHistory] = {}
 
     # -- one account
 
@@ -103,6 +106,7 @@ class Supervisors:
             # After a logout nobody may be looking: whoever wants to link again asks for it.
             link_again=False,
             driver_at_once=False,
+            max_memory=settings.max_memory,
             proxy=self.accounts.proxy_of(number),
             remote=settings.remote,
         )
@@ -136,6 +140,11 @@ class Supervisors:
         """Megabytes of each account's browser with its processes, at most some ten seconds old."""
         return dict(self._memory)
 
+    def memory_peak(self, number: str) -> int | None:
+        """Megabytes that the account's browser took at most over the last day, None where it was never measured."""
+        history = self._histories.get(number)
+        return history.peak_mb if history is not None else None
+
     def measure(self) -> int:
         """Megabytes of all browsers; those that came up since the last look are looked at now. Takes a while."""
         up = {number for number, state in self.states().items() if state.up}
@@ -149,6 +158,11 @@ class Supervisors:
         for number in up:
             running = store.world.running(store.profile(number), memory=True)
             found[number] = running.memory_mb if running is not None else 0
+            if running is not None:
+                history = self._histories.setdefault(number, MemoryHistory(self.home.memory_history(number)))
+                # A history that cannot be kept is no reason to measure no more.
+                with contextlib.suppress(OSError):
+                    history.add(running.memory_mb)
         self._memory = found
 
     def _measure(self) -> None:

@@ -47,8 +47,11 @@ def parse_age(text: str) -> float:
     """
     match = _AGE.fullmatch(text.strip())
     if match is None:
-        raise Misused(f"{text!r} is not a length of time", "write it as 30m, 6h, 7d or 2w")
+        raise Misused(
+            f"{text!r} is not a length of time: write it as 30m, 6h, 7d or 2w",
+            "linda cleanup --dry-run --older-than 7d",
+        )
     seconds = float(match[1]) * _SECONDS[match[2]]
     if seconds > 100 * 365 * 86400:
-        raise Misused(f"{text!r} is more than a hundred years", "write it as 30m, 6h, 7d or 2w")
+        raise Misused(f"{text!r} is more than a hundred years", "linda cleanup --dry-run --older-than 7d")
     return seconds

@@ -1,7 +1,7 @@
 """``linda.toml`` in the home: read, refused where others could have written it, and taken apart.
 
 What a key of a table means is known by the verb of that name, so its values are checked where the verb's options are
-declared (``linda_cli.option_sources``). A file that is not there is an empty one.
+declared (``linda_cli.app.option_sources``). A file that is not there is an empty one.
 """
 
 from __future__ import annotations

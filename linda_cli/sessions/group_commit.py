@@ -49,7 +49,7 @@ class GroupCommit:
             finally:
                 self._writing.release()
         elif self._withdrawn(change):
-            raise InUse("the state file is being written by another thread", "the same command again")
+            raise InUse("the state file is being written by another thread", "linda info")
         else:
             # Taken up in the last moment: its writer gives up in its own time, and says how it went.
             change.done.wait()

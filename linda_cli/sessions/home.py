@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -115,6 +116,20 @@ class Home:
     def identity(self) -> Path:
         """Which home this is, for a database that several homes share."""
         return self.cache / "home.json"
+
+    @property
+    def serving(self) -> Path:
+        """Where the server of this home listens."""
+        return self.cache / "serving.json"
+
+    def memory_history(self, number: str) -> Path:
+        """How much memory the session's browser took."""
+        return self.cache / f"memory-{number}.json"
+
+    @property
+    def troubles(self) -> Path:
+        """What was told to a person and is not over."""
+        return self.cache / "troubles.json"
 
     @property
     def drivers(self) -> Path:
@@ -262,7 +277,7 @@ class Home:
         except OSError as problem:
             raise HomeUnusable(
                 f"the home {self.root} cannot be used: {problem.strerror or problem}",
-                f"linda --home {Path.home() / 'linda'} start",
+                f"linda --home {shlex.quote(str(Path.home() / 'linda'))} start",
                 home=str(self.root),
             ) from problem
 
@@ -372,7 +387,7 @@ def require(found: Found) -> Home:
         return found.home
     places = ", ".join(str(place) for place in found.looked_in)
     raise HomeNotFound(
-        f"no linda home here; looked in {places}",
-        "linda --home /path/to/your/home info   (linda start makes one)",
+        f"no linda home here; looked in {places}; linda start makes one",
+        "find ~ -maxdepth 4 -name session-state.json",
         lookedIn=[str(place) for place in found.looked_in],
     )

@@ -15,6 +15,7 @@ import errno
 import fcntl
 import json
 import os
+import shlex
 import socket
 import sys
 import threading
@@ -68,10 +69,11 @@ class Holder:
 
 
 @contextlib.contextmanager
-def held(path: Path, *, wait: float = 0.0, what: str, run: bool = False) -> Iterator[None]:
+def held(path: Path, *, wait: float = 0.0, what: str, run: bool = False, hint: str = "") -> Iterator[None]:
     """Hold the lock at ``path``, waiting up to ``wait`` seconds. Raises ``InUse`` naming the holder.
 
-    ``run``: for a whole run, with a heartbeat.
+    ``run``: for a whole run, with a heartbeat. ``hint``: what ends a run that holds it; a command of some seconds is
+    left alone.
     """
     handle = _open(path)
     try:
@@ -83,7 +85,7 @@ def held(path: Path, *, wait: float = 0.0, what: str, run: bool = False) -> Iter
                 holder = _read_holder(handle)
                 raise InUse(
                     f"{what} is in use by {holder or 'another process'}",
-                    f"linda stop, or wait for {holder or 'it'} to end",
+                    hint if hint and (holder is None or holder.run) else f"ps -fp {holder.pid if holder else '1'}",
                     pid=holder.pid if holder else None,
                 )
             time.sleep(pause)
@@ -122,7 +124,7 @@ def _open(path: Path) -> int:
         return handle
     except OSError as problem:
         raise HomeUnusable(
-            f"cannot write {path}: {problem.strerror}", "check the rights and the space of the home"
+            f"cannot write {path}: {problem.strerror}", "ls -ld {0}; df -h {0}".format(shlex.quote(str(path.parent)))
         ) from problem
 
 

@@ -29,7 +29,7 @@ def parse_number(text: str) -> str:
         shown = ascii(text if len(text) <= 40 else text[:37] + "...")
         raise BadNumber(
             f"{shown} is not a WhatsApp number: 7 to 15 digits with the country code, no leading zero",
-            "linda info 971505760056",
+            "linda start --help",
         )
     return digits
 

@@ -274,8 +274,8 @@ def adopt_leftovers(home: Home, busy: Callable[[Path], bool], tell: Tell) -> Non
             continue
         # Somebody holds it: it gets its name at a later command.
         with contextlib.suppress(InUse), contextlib.ExitStack() as locks:
-            locks.enter_context(held(home.run_lock("linking"), what="the linking run"))
-            locks.enter_context(held(home.run_lock(number), what=f"session {number}"))
+            locks.enter_context(held(home.run_lock("linking"), what="the linking run", hint="linda stop"))
+            locks.enter_context(held(home.run_lock(number), what=f"session {number}", hint=f"linda stop {number}"))
             locks.enter_context(held(home.store_lock(number), what=f"the store of {number}"))
             adopt(home, linking, number, tell)
             tell(f"{linking.name} is now session-{number}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from linda_cli.errors import AmbiguousSession, BackupUnusable, SessionNotFound
-from linda_cli.sessions import finding, manifest
+from linda_cli.sessions import finding, manifest, memory_history
 from linda_cli.sessions.checks import Look, look
 from linda_cli.sessions.fingerprints import profile_entries, vouching
 from linda_cli.sessions.home import Found, parse_stamped, require
@@ -73,7 +73,7 @@ class Reading:
         if len(there) > 1:
             raise AmbiguousSession(
                 f"there are {len(there)} sessions: {', '.join(there[:20])}{', …' if len(there) > 20 else ''}",
-                f"name one, as in: linda info {there[0]}",
+                f"linda info {there[0]}",
                 sessions=there,
             )
         return there[0] if there else None
@@ -205,7 +205,8 @@ class Reading:
         profile = self.profile(number)
         seen, judged = self.look(number, profile, deep=deep)
         backups = self.with_revoked(number, manifest.listed(self.home, number, thorough=deep))
-        return Info.of(self._summary(number, profile, seen, judged, self.state.entry(number), backups), seen.checks)
+        summary = self._summary(number, profile, seen, judged, self.state.entry(number), backups)
+        return Info.of(summary, seen.checks, memory_history.read(self.home.memory_history(number)))
 
     def _summary(
         self,

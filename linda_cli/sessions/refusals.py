@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from linda_cli.errors import LindaError, StoreUnreadable, UnknownFormat
+from linda_cli.installation import upgrade
 from linda_cli.sessions.checks import Look
 from linda_cli.sessions.storage import ownership
 
@@ -22,4 +23,4 @@ def unknown_format(what: str, seen: Look) -> LindaError:
     )
     if seen.unreadable:
         return StoreUnreadable(f"{what} cannot be read, nothing was moved: {why}", "dmesg | tail; df -h; ulimit -n")
-    return UnknownFormat(f"{what} cannot be read, nothing was moved: {why}", "pip install --upgrade linda-cli")
+    return UnknownFormat(f"{what} cannot be read, nothing was moved: {why}", upgrade())

@@ -34,6 +34,8 @@ class BackedUpOne:
     backup: Backup | None
     is_new: bool
     error: Problem | None
+    skipped: str | None = None
+    """Why there is nothing to save: the account waits to be linked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ from linda_cli.sessions.storage.sqlite.readers import first_holder
 from linda_cli.sessions.values import Backup
 
 _DEFAULT = Policy()
+_WITHOUT_LOGIN = ("linking", "missing", "cleared", "logged_out")
+"""Verdicts of a session that has no login to save: the next start shows a code."""
 
 READERS_WAIT = 10.0
 """Seconds for which a program that reads a database of the login is waited for."""
@@ -48,7 +50,8 @@ class Saving(Reading):
     def run_lock(self, number: str, *, run: bool = False) -> Iterator[None]:
         """Hold a session; ``run``: for a whole run. Raises ``InUse`` at once, naming pid and command."""
         what = f"session {number}" if number != "linking" else "the linking run"
-        with held(self.home.run_lock(number), what=what, run=run):
+        hint = f"linda stop {number}" if number != "linking" else "linda stop"
+        with held(self.home.run_lock(number), what=what, run=run, hint=hint):
             yield
 
     @contextlib.contextmanager
@@ -63,7 +66,8 @@ class Saving(Reading):
                 # Every step before this one left either the old state or the new one.
                 where = problem.filename or self.home.root
                 raise HomeUnusable(
-                    f"{where}: {problem.strerror or problem}", f"df -h {self.home.root}; ls -ld {self.home.root}"
+                    f"{where}: {problem.strerror or problem}",
+                    "df -h {0}; ls -ld {0}".format(shlex.quote(str(self.home.root))),
                 ) from problem
 
     @contextlib.contextmanager
@@ -106,7 +110,8 @@ class Saving(Reading):
             sync_files(profile, [path for path in login_files(profile) if not never_changes(path)])
         except OSError as problem:
             raise HomeUnusable(
-                f"{profile}: {problem.strerror or problem}", f"df -h {self.home.root}; ls -ld {self.home.root}"
+                f"{profile}: {problem.strerror or problem}",
+                "df -h {0}; ls -ld {0}".format(shlex.quote(str(self.home.root))),
             ) from problem
 
     def await_readers(self, profile: Path, seconds: float = READERS_WAIT, stop: Callable[[], bool] = _never) -> None:
@@ -170,7 +175,12 @@ class Saving(Reading):
                     results.append(BackedUpOne(number, one.backup, one.is_new, None))
                 except LindaError as problem:
                     told = Problem(problem.name, problem.message, problem.hint)
-                    results.append(BackedUpOne(number, None, False, told))
+                    waits = self.info(number).verdict in _WITHOUT_LOGIN
+                    results.append(
+                        BackedUpOne(number, None, False, None, "it waits to be linked")
+                        if waits
+                        else BackedUpOne(number, None, False, told)
+                    )
                 each(index + 1, len(numbers))
         finally:
             # In one go: the state of all sessions is one file, and to write it for each of a thousand takes minutes.
@@ -345,7 +355,7 @@ class Saving(Reading):
                 "a sandbox login cannot be used for the real WhatsApp Web"
                 if sandbox
                 else "a real login cannot be used in the sandbox",
-                "linda start --sandbox" if sandbox else "linda start",
+                "linda start --sandbox" if sandbox else f"linda --home {shlex.quote(str(self.home.root.parent))} start",
             )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
@@ -268,7 +269,8 @@ class State:
             yield
         except OSError as problem:
             raise HomeUnusable(
-                f"cannot write {path}: {problem.strerror}", "check the rights and the space of the home"
+                f"cannot write {path}: {problem.strerror}",
+                "ls -ld {0}; df -h {0}".format(shlex.quote(str(path.parent))),
             ) from problem
 
     def _must_be_unusable(self) -> None:
@@ -279,7 +281,9 @@ class State:
                 os.close(open_regular(path))
         except OSError as problem:
             raise HomeUnusable(
-                f"cannot read {path}: {problem.strerror}", f"ls -l {path}; ulimit -n", home=str(self._home.root)
+                f"cannot read {path}: {problem.strerror}",
+                f"ls -l {shlex.quote(str(path))}; ulimit -n",
+                home=str(self._home.root),
             ) from problem
 
     def _put_garbled_aside(self) -> None:

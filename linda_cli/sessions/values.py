@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from linda_cli.sessions.checks import Check, Surroundings
+from linda_cli.sessions.memory_history import MemorySample
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +96,14 @@ class Info(Summary):
     """One session as ``linda info NUMBER`` shows it."""
 
     checks: tuple[Check, ...]
+    memory: tuple[MemorySample, ...] = ()
+    """Of its browser over the last day."""
 
     @classmethod
-    def of(cls, summary: Summary, checks: tuple[Check, ...]) -> Info:
-        """The same with its checks."""
-        return cls(**{one.name: getattr(summary, one.name) for one in fields(Summary)}, checks=checks)
+    def of(cls, summary: Summary, checks: tuple[Check, ...], memory: tuple[MemorySample, ...] = ()) -> Info:
+        """The same with its checks and the history of its memory."""
+        there = {one.name: getattr(summary, one.name) for one in fields(Summary)}
+        return cls(**there, checks=checks, memory=memory)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,19 @@
   let turns = 0;
   let databases = null;
   let asked = 0;
+  // When there was last a message or input. A message moves something in the list of chats, whoever has sent it.
+  const { performance } = window;
+  let stirred = performance.now();
+  let watched = null;
+  const stir = () => { stirred = performance.now(); };
+  const watch = (pane) => {
+    if (!pane || pane === watched) return;
+    try {
+      new MutationObserver(stir).observe(pane, { subtree: true, childList: true, characterData: true });
+      watched = pane;
+      stir();
+    } catch (problem) { /* then nobody can say that it was quiet */ }
+  };
 
   const all = (name) => {
     const found = [];
@@ -104,6 +117,7 @@
   const look = () => {
     const has = {};
     for (const name of Object.keys(page.selectors)) has[name] = first(name) !== null;
+    if (has.pane) watch(first("pane"));
     const qr = first("qr");
     const wid = stored(keys.wid);
     const noise = stored(keys.noise);
@@ -147,6 +161,10 @@
   };
   const soon = () => { if (!due) due = later(say, 15); };
 
+  for (const name of ["keydown", "pointerdown", "input", "paste"]) addEventListener(name, stir, { capture: true, passive: true });
+  Object.defineProperty(window, announce + "_quiet", {
+    value: () => (watched && watched.isConnected ? Math.round(performance.now() - stirred) : -1),
+  });
   Object.defineProperty(window, announce + "_pulse", { value: () => { say(); return turns; } });
   try {
     new MutationObserver(soon).observe(document, {

@@ -109,6 +109,16 @@ class PageObserver:
         turns = answer.get("result", {}).get("value")
         return Pulse.BEATS if isinstance(turns, int) and turns > 0 else Pulse.UNOBSERVED
 
+    def quiet(self, timeout: float = 2.0) -> float | None:
+        """Seconds for which the page has seen no message and no input; None where it cannot say."""
+        ask = f'typeof window["{self._binding}_quiet"] === "function" ? window["{self._binding}_quiet"]() : -1'
+        try:
+            answer = self._tab.call("Runtime.evaluate", timeout, expression=ask, returnByValue=True)
+        except (OSError, TimeoutError):
+            return None
+        milliseconds = answer.get("result", {}).get("value")
+        return milliseconds / 1000 if isinstance(milliseconds, int) and milliseconds >= 0 else None
+
     def count_other_tabs(self, others: int) -> None:
         """How many other tabs of the origin this browser has now."""
         if others != self._other_tabs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -50,7 +51,9 @@ def load(path: Path | None) -> PageDescription:
         whole = _laid_over(built_in().data, told)
         _check(whole)
     except (OSError, ValueError) as problem:
-        raise Misused(f"{path} is no description of the page: {problem}", f"mv {path} {path}.off") from problem
+        raise Misused(
+            f"{path} is no description of the page: {problem}", "mv {0} {0}.off".format(shlex.quote(str(path)))
+        ) from problem
     return PageDescription(whole)
 
 

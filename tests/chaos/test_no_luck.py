@@ -15,7 +15,7 @@ import pytest
 from chaos.commands import lived
 from chaos.homes import NUMBER, home_at, store_of, write_keys
 from chaos.survey import Facts, print_of, prints, survey
-from linda_cli.app import exit_code
+from linda_cli.app.exit_codes import exit_code
 from linda_cli.errors import LindaError
 from linda_cli.sessions import clock
 from linda_cli.sessions import home as homes

@@ -112,9 +112,11 @@ def test_a_bug_in_a_thread_of_a_run_is_reported_in_one_line(tmp_path: Path) -> N
         (tmp_path / name).mkdir()
     code = f"""
         import pathlib, threading
-        from linda_cli import app
-        options = app.GlobalOptions(pathlib.Path({str(tmp_path)!r}), False, False, False)
-        app._report_bugs_of_threads(["start"], options)
+        from linda_cli.app.error_boundary import Invocation, report_bugs_of_threads
+        from linda_cli.app.global_options import GlobalOptions
+        from linda_cli.console import Console
+        options = GlobalOptions(pathlib.Path({str(tmp_path)!r}), False, False, False)
+        report_bugs_of_threads(Invocation(["start"], {{}}, Console(), ["start"], options))
         def broken():
             raise RuntimeError("a bug of a thread")
         thread = threading.Thread(target=broken)

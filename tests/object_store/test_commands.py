@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
+import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from chaos.homes import NUMBER, home_at, make_profile
 from linda_cli.object_store.settings import public_keys
-from tests.linda import Linda
+from tests.linda import COMMAND, Linda
 
 
 @pytest.fixture
@@ -92,10 +93,20 @@ def test_no_key_is_a_hint_that_works(there: Linda, tmp_path: Path) -> None:
     done = linda.run(*command, "--json", LINDA_REMOTE_IDENTITY="")
     assert done.code == 2
     hint = done.json["error"]["hint"]
-    assert hint == "linda keygen linda-store.key && export LINDA_REMOTE_IDENTITY=$PWD/linda-store.key"
-    os.chdir(tmp_path)
-    linda.json("keygen", "linda-store.key")
-    assert linda.run(*command, LINDA_REMOTE_IDENTITY=f"{tmp_path}/linda-store.key").code == 0
+    linda_here = shlex.join(COMMAND)
+    typed = f'linda() {{ {linda_here} "$@"; }}; {hint} && linda --home {linda.home} {shlex.join(command)}'
+    assert subprocess.run(["bash", "-c", typed], cwd=tmp_path, check=False).returncode == 0
+    assert (tmp_path / "linda-store.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_hint_of_a_wrong_key_shows_which_one_is_used(there: Linda, tmp_path: Path) -> None:
+    away = tmp_path / "away"
+    there.json("backup", NUMBER, "--remote", str(away))
+    there.json("keygen", str(tmp_path / "wrong.key"))
+    other = Linda(there.home, LINDA_REMOTE=str(away), LINDA_REMOTE_IDENTITY=str(tmp_path / "wrong.key"))
+    done = other.run("restore", NUMBER, "--from-store", "--json")
+    assert done.json["error"]["hint"].endswith("config --changed")
+    assert "wrong.key" in other.run("config", "--changed").out
 
 
 def test_the_settings_may_stand_in_linda_toml(there: Linda, tmp_path: Path) -> None:

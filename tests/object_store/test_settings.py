@@ -115,4 +115,4 @@ def test_without_its_libraries_it_is_said_what_to_install(monkeypatch: pytest.Mo
     monkeypatch.setattr(requirements, "find_spec", lambda name: None if name == "pyrage" else object())
     with pytest.raises(Failed, match="pyrage") as told:
         remote_settings("s3://bucket", {"LINDA_REMOTE_RECIPIENTS": "x"})
-    assert told.value.hint == "pip install 'linda-cli[object-store]'"
+    assert "[object-store]" in told.value.hint

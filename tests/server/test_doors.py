@@ -16,7 +16,7 @@ from typing import Any
 import jwt
 import pytest
 
-from linda_cli import errors
+from linda_cli import errors, installation
 from linda_cli.server import problem_details as problems
 from linda_cli.server.auth import Authenticator, NothingRevoked, Principal, make
 from linda_cli.server.config import Settings
@@ -296,7 +296,7 @@ def test_without_the_extra_the_command_to_install_it_is_named(verb: str, name: s
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr.splitlines()[0] == f"linda: linda {verb} needs {name}, which is not installed"
-    assert "pip install 'linda-cli[server]'" in done.stderr
+    assert installation.install_extra("server") in done.stderr
 
 
 def test_the_database_and_the_log_of_a_server_lie_in_its_home(server: Served, world: World) -> None:

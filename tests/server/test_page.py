@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -22,6 +23,9 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from linda_cli.browser.binaries import find_browser, find_driver
 from linda_cli.server.auth import make
+from linda_cli.sessions.clock import iso, now_ms
+from linda_cli.sessions.home import Home
+from linda_cli.sessions.memory_history import SLOT_MS, MemorySample
 from tests.conftest import needs
 from tests.linda import NUMBER, World
 from tests.server.served import Served
@@ -354,8 +358,14 @@ def test_a_linking_link_shows_the_code_and_its_success_and_then_nothing(
 def test_axe_finds_nothing_serious_on_any_screen(
     linked: World, browser: Callable[..., Page], axe: Path, dark: bool
 ) -> None:
+    slot = now_ms() // SLOT_MS * SLOT_MS
+    samples = [MemorySample(iso(slot - ago * SLOT_MS), 120 + 10 * ago) for ago in (29, 20, 2, 1)]
+    rows = [{"at": one.at, "memoryMb": one.memory_mb} for one in samples]
+    history = Home(linked.inner, linked.inner / "sessions").memory_history(NUMBER)
+    history.write_text(json.dumps({"version": 1, "samples": rows}))
     with Served(linked, JWT_SECRET=SECRET) as server:
         server.token = make(SECRET, "root", "admin", 600)
+        assert server.get(f"accounts/{NUMBER}/memory")["samples"] == rows
         server.post("accounts", {"number": OTHER, "label": "Reception"})
         server.wait_for("saved")
         page = browser(dark=dark)
@@ -371,6 +381,12 @@ def test_axe_finds_nothing_serious_on_any_screen(
         ):  # fmt: skip
             page.driver.get(f"{server.url}#{screen}")
             page.until(there)
+            if NUMBER in screen:
+                # Two samples alone, and two that follow one another; the highest of all is the first.
+                drawn = str(page.until("#memory svg").get_attribute("aria-label"))
+                assert "410 MB" in drawn
+                assert drawn.startswith("Memory over the last day: ")
+                assert len(page.driver.find_elements(By.CSS_SELECTOR, "#memory polyline")) >= 3
             assert page.violations(axe) == [], screen
         page.driver.get(f"{server.url}#account/{OTHER}")
         page.click("[data-do=link]")

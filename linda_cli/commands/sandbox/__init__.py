@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
 from linda_cli.commands.sandbox import faults, link, serve, trouble
+from linda_cli.plain_help import PlainGroup
 
 
 def register(app: typer.Typer) -> None:
@@ -18,10 +18,10 @@ def register(app: typer.Typer) -> None:
     app.add_typer(verb, name="sandbox", help="WhatsApp Web without a phone: a page for tests, and its phone.")
 
 
-class _ServesByDefault(TyperGroup):
+class _ServesByDefault(PlainGroup):
     """``linda sandbox`` and ``linda sandbox --page-delay 6`` mean ``linda sandbox serve …``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if not args or (args[0].startswith("-") and args[0] != "--help"):
+        if not args or (args[0].startswith("-") and args[0] not in ("-h", "--help")):
             args = ["serve", *args]
         return super().parse_args(ctx, args)

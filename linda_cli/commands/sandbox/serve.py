@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from linda_cli.commands.sandbox.target import home_of, linda, phone_of, serving
+from linda_cli.commands.sandbox.target import home_of, phone_of, serving
 from linda_cli.console import stand_in
 from linda_cli.errors import InUse, Misused
 from linda_cli.lifecycle.signals import stopping_on_signals
@@ -72,12 +72,12 @@ def declare(verb: typer.Typer) -> None:
         home = home_of(context)
         home.make()
         if (other := serving(context)) is not None:
-            raise InUse(f"a sandbox serves {home.root} already, process {other.pid}", f"{linda(context)} sandbox stop")
+            raise InUse(f"a sandbox serves {home.root} already, process {other.pid}", "linda sandbox stop")
         stand = Sandbox(home.sandbox_server, timing=timing, port=port, control_port=control_port)
         until = _Ended()
         with stopping_on_signals(until), stand:
             told = stand_in.Serving(str(home.root), os.getpid(), stand.port, stand.control_url)
-            context.obj.console.answer(told, stand_in.serving(told, linda(context)))
+            context.obj.console.answer(told, stand_in.serving(told, context.obj.console.linda))
             until.wait()
 
     @verb.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -23,12 +22,6 @@ def home_of(context: typer.Context) -> Home:
     return find_home(context.obj.home).home.sandbox()
 
 
-def linda(context: typer.Context) -> str:
-    """The command line as the user has to begin it for the same home."""
-    home = context.obj.home
-    return f"linda --home {shlex.quote(str(home))}" if home is not None else "linda"
-
-
 def serving(context: typer.Context) -> Running | None:
     """The sandbox that serves this home, None where none runs."""
     from linda_cli.sandbox.running import running
@@ -42,7 +35,7 @@ def phone_of(context: typer.Context) -> Phone:
 
     found = serving(context)
     if found is None:
-        raise SandboxNotFound(f"no sandbox serves {home_of(context).root}", f"{linda(context)} sandbox serve")
+        raise SandboxNotFound(f"no sandbox serves {home_of(context).root}", "linda sandbox serve")
     return Phone(found.control_url)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from linda_cli.errors import DatabaseTooNew, Failed, Misused
+from linda_cli.installation import upgrade
 from linda_cli.sessions.home import Home
 
 TIMEOUT = 5
@@ -47,7 +48,7 @@ def connect(url: str | None, home: Home) -> Engine:
         cause = str(getattr(problem, "orig", None) or type(problem).__name__).splitlines()[0]
         raise Failed(
             f"the database at {asked.render_as_string(hide_password=True)} does not answer: {cause}",
-            "check LINDA_DATABASE_URL, or unset it for SQLite in the home",
+            "linda config --changed",
         ) from None
     return engine
 
@@ -117,7 +118,7 @@ def _is_usable(engine: Engine) -> bool:
         if oldest is None or oldest > NEWEST:
             raise DatabaseTooNew(
                 f"the database has revision {there} of a newer linda; this one knows up to {NEWEST}",
-                "pip install --upgrade 'linda-cli[server]'",
+                upgrade(),
             )
         return True
 

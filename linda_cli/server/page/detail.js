@@ -1,6 +1,7 @@
 // One account: its code, its backups, what happened to it, and everything that can be done with it.
 
 import { ROOT, download, get, patch, picture, post, remove } from "./api.js";
+import { draw } from "./memory.js";
 import { day, explained, group, moment, pretty, size, word } from "./words.js";
 
 const at = (id) => document.getElementById(id);
@@ -102,6 +103,7 @@ export function open(of) {
   at("account-title").textContent = pretty(of);
   at("backups").replaceChildren();
   at("activity").replaceChildren();
+  at("memory").hidden = true;
 }
 
 export function close() {
@@ -136,10 +138,11 @@ export async function show(told) {
 export async function refresh() {
   const of = number;
   if (!of) return;
-  const [{ backups }, { events }] = await Promise.all([
-    get(`accounts/${of}/backups`), get(`accounts/${of}/events?limit=60`),
+  const [{ backups }, { events }, { samples }] = await Promise.all([
+    get(`accounts/${of}/backups`), get(`accounts/${of}/events?limit=60`), get(`accounts/${of}/memory`),
   ]);
   if (of !== number) return;
+  draw(at("memory"), samples, status?.memoryMb);
   fill("backups", backups, backupRow);
   fill("activity", events.reverse(), eventRow);
 }

@@ -1,4 +1,4 @@
-"""Backups and events of an account: what is on the disk."""
+"""Backups, events and the memory of an account: what is on the disk."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from linda_cli.server.schemas import (
     BackupsAnswer,
     EventsAnswer,
     Flag,
+    MemoryAnswer,
     NewBackup,
     Restore,
     RestoredAnswer,
@@ -93,3 +94,10 @@ async def list_events(
     """The kept events of the session, oldest first, without codes."""
     found = await on.workers.read(on.service.story, who, client_id, limit)
     return EventsAnswer.model_validate(answer(session=parse_number(client_id), events=found))
+
+
+@router.get("/accounts/{client_id}/memory", tags=["sessions"], responses=problems(404))
+async def list_memory(who: Who, on: On, client_id: ClientId) -> MemoryAnswer:
+    """Megabytes of the account's browser over the last day: the largest of each five minutes, oldest first."""
+    found = await on.workers.read(on.service.memory, who, client_id)
+    return MemoryAnswer.model_validate(answer(session=parse_number(client_id), samples=found))

@@ -19,6 +19,9 @@ _NOT_KEPT = {"help", "version", "watch", "proxy", "remote", "ctx", "context"}
 """Options that no table and no variable of a table may set: ``watch`` goes with a command after ``--``, and the proxy
 and the object store are settings above the tables."""
 
+_SECRET = {"notify"}
+"""Options whose whole value is a password."""
+
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _PASSWORD = re.compile(r"(?<=://)[^\s/]*(?=@)")
 
@@ -61,6 +64,8 @@ def name_variables(verb: str, command: Any) -> None:
     """Give each option of a verb its variable."""
     for parameter in options_of(verb, command):
         parameter.envvar = parameter.envvar or variable_of(verb, _key(parameter))
+        # linda config names them; a page of help is long enough without.
+        parameter.show_envvar = False
 
 
 def defaults_of(file: ConfigurationFile, verb: str, command: Any) -> dict[str, Any]:
@@ -103,8 +108,8 @@ def settings(file: ConfigurationFile, commands: Mapping[str, Any], environ: Mapp
                 value, source = written_here[parameter.name], "file"
             else:
                 value, source = parameter.default, "default"
-            value = _plain(value)
-            found.append(Setting(f"{verb}.{_key(parameter)}", value, source, parameter.envvar))
+            seen: Any = "***" if parameter.name in _SECRET and value else _plain(value)
+            found.append(Setting(f"{verb}.{_key(parameter)}", seen, source, parameter.envvar))
     return found
 
 
