@@ -11,6 +11,7 @@ import pytest
 from chaos.homes import NUMBER, home_at, make_profile
 from linda_cli.object_store.settings import public_keys
 from tests.linda import COMMAND, Linda
+from tests.object_store import transcript
 
 
 @pytest.fixture
@@ -113,3 +114,7 @@ def test_the_settings_may_stand_in_linda_toml(there: Linda, tmp_path: Path) -> N
     (there.home / "linda.toml").write_text(f'remote = "{tmp_path / "away"}"\nremote-identity = "../store.key"\n')
     done = Linda(there.home).json("backup", NUMBER)
     assert len(done["remote"]["done"]["backups"]) == 1
+
+
+def test_the_page_shows_what_its_commands_say(tmp_path: Path) -> None:
+    assert transcript.on_the_page() == transcript.made(tmp_path)

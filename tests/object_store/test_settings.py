@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from linda_cli.browser.environment import scrubbed_environment
 from linda_cli.errors import Failed, Misused
 from linda_cli.object_store import requirements
 from linda_cli.object_store.settings import new_key, public_keys, remote_settings
@@ -109,6 +110,15 @@ def test_a_new_key_is_readable_for_its_owner_only_and_never_overwrites(tmp_path:
     with pytest.raises(Misused):
         new_key(file)
     assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "name", ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AZURE_STORAGE_ACCOUNT_KEY", "GOOGLE_SERVICE_ACCOUNT_KEY"]
+)
+def test_a_browser_does_not_get_the_credentials_of_the_store_and_a_bot_keeps_its_own(name: str) -> None:
+    environ = {name: "secret", "AWS_REGION": "eu-central-1", "LINDA_REMOTE_IDENTITY": "/k"}
+    assert scrubbed_environment(environ) == {"AWS_REGION": "eu-central-1"}
+    assert scrubbed_environment(environ, for_bot=True) == {name: "secret", "AWS_REGION": "eu-central-1"}
 
 
 def test_without_its_libraries_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
