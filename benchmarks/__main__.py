@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from math import isinf
 from pathlib import Path
 
-from benchmarks import linking, many, network, npm, restarting, room, serving, starting, storing
+from benchmarks import linking, many, moving, network, npm, restarting, room, serving, starting, storing
 from benchmarks.rows import TURNS, Row
 from benchmarks.scene import SQLITE_TRIAL, scene
 
@@ -45,6 +45,8 @@ def main() -> int:
             rows += room.rows(there)
     if not wanted or "serving" in wanted:
         rows += serving.rows(peers)
+    if not wanted or "moving" in wanted:
+        rows += moving.rows()
     if not wanted or "network" in wanted:
         rows += network.rows()
     if wanted:

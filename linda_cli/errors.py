@@ -31,11 +31,13 @@ LindaError
 │   ├── HomeNotFound
 │   ├── SessionNotFound
 │   ├── BackupNotFound
+│   ├── ProfileNotFound     no profile of a browser where one was to be adopted
 │   └── SandboxNotFound
 ├── InUse                   another process has it
 ├── ProfileDamaged          the login is damaged and nothing is left to restore
 ├── BackupUnusable          a backup is missing or corrupt
-│   └── ObjectStoreKeyWrong  the backups in the object store were encrypted for another key
+│   ├── ObjectStoreKeyWrong  the backups in the object store were encrypted for another key
+│   └── WrongKey            the passphrase or the key does not open the file
 ├── BrowserFailed           the browser did not start, or died
 │   ├── BrowserMissing
 │   │   └── DriverMismatch  a ChromeDriver of another version than the browser
@@ -194,6 +196,10 @@ class BackupNotFound(NotFound):
     """No backup of that name."""
 
 
+class ProfileNotFound(NotFound):
+    """No browser's profile, or none with a login, where one was to be adopted."""
+
+
 class SandboxNotFound(NotFound):
     """No sandbox serves this home."""
 
@@ -212,6 +218,10 @@ class BackupUnusable(LindaError):
 
 class ObjectStoreKeyWrong(BackupUnusable):
     """The backups in the object store cannot be read with the private key that was given."""
+
+
+class WrongKey(BackupUnusable):
+    """The passphrase, or the private key, does not open an exported file."""
 
 
 class BrowserFailed(LindaError):

@@ -293,9 +293,9 @@ class TestLinking:
         assert OTHER in told["message"]
         name = world.quarantined()[0].name
         assert name.startswith(f"quarantine-{OTHER}-")
-        assert told["hint"] == f"linda --home {world.home} --sandbox restore {OTHER} --from {name}"
-        done = world.linda.json("restore", OTHER, "--from", name)
-        assert done["session"] == OTHER
+        assert told["hint"] == f"linda --home {world.home} --sandbox adopt {name}"
+        (done,) = world.linda.json("adopt", name)["results"]
+        assert (done["session"], done["action"]) == (OTHER, "adopted")
         with world.linda.start(OTHER, "--once") as adopted:
             assert adopted.wait_for("ready")["isRestored"] is True
 

@@ -291,6 +291,8 @@ PASTED: dict[type[errors.LindaError], Callable[..., object] | str] = {
     errors.BrowserMissing: TestSettingsInTheFile.test_a_program_that_is_not_there_is_taken_out_of_the_file,
     errors.Failed: TestInstallation.test_from_a_clone_the_clone_is_installed_with_its_extra,
     errors.StoreUnreadable: "tests/test_wrong_owner.py",
+    errors.WrongKey: "tests/test_moving.py",
+    errors.ProfileNotFound: "tests/test_adopting.py",
     errors.OtherAccount: "tests/test_exit_codes.py",
     errors.ObjectStoreKeyWrong: "tests/object_store/test_commands.py",
 }

@@ -8,8 +8,8 @@ from importlib import import_module
 import typer
 
 VERBS = (
-    "start", "stop", "info", "backup", "restore", "clear", "cleanup", "logout", "logs", "serve", "token",
-    "sandbox", "config", "keygen", "completion", "man", "try",
+    "start", "stop", "info", "backup", "restore", "clear", "cleanup", "logout", "export", "import", "adopt", "logs",
+    "serve", "token", "sandbox", "config", "keygen", "completion", "man", "try",
 )  # fmt: skip
 
 ALIASES = {"status": "info", "list": "info", "ls": "info", "restore-backup": "restore"}
@@ -18,7 +18,20 @@ ALIASES = {"status": "info", "list": "info", "ls": "info", "restore-backup": "re
 WITH_THREADS = ("start", "serve")
 """The verbs that last; the others are over sooner than threading is imported."""
 
-IN_A_HOME = ("start", "stop", "info", "backup", "restore", "clear", "cleanup", "logout", "logs")
+IN_A_HOME = (
+    "start",
+    "stop",
+    "info",
+    "backup",
+    "restore",
+    "clear",
+    "cleanup",
+    "logout",
+    "export",
+    "import",
+    "adopt",
+    "logs",
+)
 """Verbs whose first line names the home; serve, config and sandbox name it in what they say themselves."""
 
 WITHOUT_FILE = ("config", "keygen", "completion", "man", "try")

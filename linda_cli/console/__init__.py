@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from linda_cli.console.output import deliver, is_terminal, put, reader_has_gone
 from linda_cli.console.own_command import pasteable
-from linda_cli.errors import AnswerNeeded, LindaError
+from linda_cli.errors import AnswerNeeded, LindaError, Misused
 
 __all__ = ["Console", "Told", "clean", "is_terminal", "put", "told"]
 
@@ -134,6 +134,27 @@ class Console:
             )
         put(sys.stderr, f"{clean(question)} [y/N] ")
         return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    def passphrase(self, question: str, *, twice: bool = False) -> str:
+        """``LINDA_PASSPHRASE``, else what is typed unseen on a terminal, ``twice`` for a new one. Raises
+        ``AnswerNeeded``, and ``Misused`` for an empty one or two that differ."""
+        given = os.environ.get("LINDA_PASSPHRASE")
+        if given is None:
+            if self.json or not is_terminal(sys.stdin) or not is_terminal(sys.stderr):
+                raise AnswerNeeded(f"{question}: there is no terminal to type it on", self._with_passphrase)
+            import getpass
+
+            given = getpass.getpass(f"{question}: ", sys.stderr)
+            if twice and given != getpass.getpass("Once more: ", sys.stderr):
+                raise Misused("the two were not the same", shlex.join(["linda", *self.typed]))
+        if not given:
+            raise Misused("an empty passphrase protects nothing", self._with_passphrase)
+        return given
+
+    @property
+    def _with_passphrase(self) -> str:
+        again = shlex.join(["linda", *self.typed])
+        return f"read -rs LINDA_PASSPHRASE; export LINDA_PASSPHRASE; {again}"
 
 
 def told(problem: LindaError, code: int, linda: str = "linda") -> dict[str, Any]:

@@ -40,9 +40,13 @@ def info(told: Any, console: Console) -> str:
         ("linked at", _moment(state.get("linkedAt"))),
         ("last ready", _moment(state.get("lastReady"))),
         ("last stopped", _last_stop(state)),
+        ("moved away", _moved_away(told)),
         ("restored", f"{state.get('restoreCount', 0)} times, last {_moment(state.get('lastRestored')) or 'never'}"),
     ]
     lines += columns([[f"  {name}", clean(str(value))] for name, value in facts if value], width)
+    if told.other_copy is not None:
+        lines.append(f"  {clean(told.other_copy.warning)}")
+    lines += [f"  {line}" for line in _other_logins(told)]
     lines.append(f"  {len(told.backups)} backups" if told.backups else "  no backups")
     lines += backups(told.backups, width)
     return "\n".join(lines)
@@ -66,6 +70,13 @@ def _last_stop(state: Mapping[str, Any]) -> str | None:
 
 def _moment(text: object) -> str | None:
     return moments.with_age(text) if text else None
+
+
+def _moved_away(told: Any) -> str | None:
+    note = told.state.get("exported")
+    if told.verdict != "cleared" or not isinstance(note, dict) or note.get("moved") is not True:
+        return None
+    return f"{_moment(note.get('at'))}, in {note.get('file')}"
 
 
 def _running(running: Any) -> str:
@@ -106,7 +117,8 @@ def backups(there: Iterable[Backup], width: int = 0) -> list[str]:
 def overview(told: Any, console: Console) -> str:
     """Every session of a home."""
     if not told.sessions:
-        return f"no sessions in {told.home}; {console.linda} start makes one"
+        none = f"no sessions in {told.home}; {console.linda} start makes one"
+        return "\n".join([none, *_other_logins(told)])
     rows = [["session", "verdict", "running", "backups", "last ready"]]
     for one in told.sessions:
         rows.append(
@@ -125,7 +137,11 @@ def overview(told: Any, console: Console) -> str:
         # Below the number where the table was too wide for the window.
         at += words not in lines[at]
         lines[at] = lines[at].replace(words, painted, 1)
-    return "\n".join(lines)
+    return "\n".join([*lines, *_other_logins(told)])
+
+
+def _other_logins(told: Any) -> list[str]:
+    return [clean(one.warning) for one in told.other_logins]
 
 
 def backed_up(made: Any) -> str:
@@ -226,6 +242,48 @@ def logged_out(done: Any, console: Console) -> str:
     lines = [f"{done.session} is forgotten here only: the phone still lists this device under Linked devices"]
     if done.aside:
         lines.append(f"undo: {console.linda} restore {done.session} --from {done.aside} --yes")
+    return "\n".join(lines)
+
+
+def exported(done: Any, console: Console) -> str:
+    """What an export did."""
+    lines = [
+        f"{done.session} is in {clean(done.file)} ({size(done.size)}), encrypted and read again",
+        f"on the other machine: linda import {clean(done.file.rsplit('/', 1)[-1])}",
+    ]
+    if not done.moved:
+        lines.append("it is still here, too: run it in one place only (linda export --move gives it up here)")
+    elif done.aside:
+        lines.append(f"given up here; undo: {console.linda} restore {done.session} --from {done.aside}")
+    return "\n".join(lines)
+
+
+def adopted(done: Any, console: Console) -> str:
+    """What an adoption found and did."""
+    lines = []
+    for one in done.results:
+        what = f"{one.kind}, {clean(one.path)}"
+        if one.action == "adopted":
+            lines.append(f"{one.session} is adopted: {what}")
+            if one.aside:
+                lines.append(f"  the session before it is kept as {one.aside}")
+        else:
+            lines.append(f"{one.action}: {what}: {clean(one.reason)}")
+    named = [one.session for one in done.results if one.action == "adopted"]
+    lines.append("stop the program that used it: WhatsApp lets only one of them run")
+    return "\n".join([*lines, *(f"next: {console.linda} start {number}" for number in named)])
+
+
+def imported(done: Any, console: Console) -> str:
+    """What an import did."""
+    lines = [
+        f"{done.session} is here, as it was on {clean(done.exported_from)} at {moments.with_age(done.exported_at)}"
+    ]
+    if done.aside:
+        lines.append(f"the session before it is kept as {done.aside}")
+    if not done.moved:
+        lines.append("it was exported without --move: stop it there, WhatsApp lets only one of them run")
+    lines.append(f"next: {console.linda} start {done.session}")
     return "\n".join(lines)
 
 

@@ -55,7 +55,7 @@ def move_other_account(know: Knowledge) -> tuple[Action, ...]:
         return (do.MoveOtherAccount(other),)
     name = restoration.moved_to
     kept = f"its profile is kept as {name}" if name else "its profile is still where it was linked"
-    hint = f"linda restore {other} --from {name}" if name else f"linda info {other}"
+    hint = f"linda adopt {name}" if name else f"linda info {other}"
     return (
         do.Shutdown(
             OtherAccount(

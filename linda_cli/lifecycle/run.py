@@ -33,6 +33,8 @@ from linda_cli.lifecycle.knowledge import Knowledge
 from linda_cli.lifecycle.observations import Observation
 from linda_cli.lifecycle.options import LinkMethod, Options
 from linda_cli.sessions import story_log
+from linda_cli.sessions.copies import other_copy
+from linda_cli.sessions.login import read_login
 from linda_cli.sessions.storage.formats import formats_of
 from linda_cli.sessions.store import Store
 from linda_cli.whatsapp.selectors import load
@@ -162,12 +164,24 @@ class Run:
         store.adopt_leftovers()
         self.number = store.resolve(self.number, {} if self.number else os.environ)
         self._locks.enter_context(store.run_lock(self.number or "linking", run=True))
+        for other in store.other_logins():
+            # A code would be shown beside a login that works.
+            if self.number in (None, other.session):
+                self.tell("note", what=other.warning)
         if self.number is None:
             self.tell("checked", verdict="missing", checks=())
         else:
             # An interrupted restore or linking of this session is put right before anyone looks at it.
             with store.store_lock(self.number):
                 pass
+            self._warn_of_copies(self.number)
+
+    def _warn_of_copies(self, number: str) -> None:
+        """Say where this login may run as well: the two would take it from each other."""
+        login = read_login(self.store.profile(number))
+        copy = other_copy(self.store.state.entry(number), login.digests) if login is not None else None
+        if copy is not None:
+            self.tell("note", what=copy.warning)
 
     def _take_number(self, number: str) -> None:
         """From now on this run is of ``number``: its lock is held too. Raises ``InUse``."""

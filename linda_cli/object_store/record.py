@@ -17,7 +17,7 @@ from linda_cli.errors import BackupUnusable
 from linda_cli.object_store.blocks import count
 from linda_cli.object_store.keys import OpenKey, SessionKey
 from linda_cli.sessions.clock import LATEST_MS
-from linda_cli.sessions.manifest import Manifest, as_json, parse_manifest, unusable
+from linda_cli.sessions.manifest import Manifest, parse_manifest, spelled, unusable
 
 LARGEST_RECORD = 64 << 20
 _MOST_BLOCKS = 1_000_000
@@ -56,7 +56,7 @@ class Record:
 
 def write_record(key: SessionKey, name: str, manifest: Manifest, blocks: Mapping[str, tuple[str, ...]]) -> bytes:
     """The object of a backup."""
-    inner = {"name": name, "manifest": as_json(manifest), "blocks": {path: list(of) for path, of in blocks.items()}}
+    inner = {"name": name, "manifest": spelled(manifest), "blocks": {path: list(of) for path, of in blocks.items()}}
     told = {
         "version": 1,
         "blocks": sorted({block for of in blocks.values() for block in of}),

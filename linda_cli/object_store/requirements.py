@@ -1,4 +1,4 @@
-"""Whether the extra is installed: an object store is an option, and its libraries are imported late."""
+"""Whether the extra is installed: an object store is an option, and its library is imported late."""
 
 from __future__ import annotations
 
@@ -10,6 +10,5 @@ from linda_cli.installation import install_extra
 
 def require() -> None:
     """Raise ``Failed`` naming what is missing."""
-    for name in ("obstore", "pyrage"):
-        if find_spec(name) is None:
-            raise Failed(f"an object store needs {name}, which is not installed", install_extra("object-store"))
+    if find_spec("obstore") is None:
+        raise Failed("an object store needs obstore, which is not installed", install_extra("object-store"))

@@ -41,7 +41,7 @@ from linda_cli.sessions.login_files import (
     never_changes,
     shared,
 )
-from linda_cli.sessions.manifest import MANIFEST, Manifest, as_json, read_manifest, trouble, unusable
+from linda_cli.sessions.manifest import MANIFEST, Manifest, read_manifest, spelled, trouble, unusable
 from linda_cli.sessions.ownership import LOCAL
 from linda_cli.sessions.pinning import MOST, Pin, pinned
 from linda_cli.sessions.sharing import Donor, donor
@@ -75,7 +75,7 @@ class Origin:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write ``backup.json`` whole; the backup exists from the moment its folder has its name."""
-    write_whole(folder / MANIFEST, json.dumps(as_json(manifest), indent=1).encode() + b"\n")
+    write_whole(folder / MANIFEST, json.dumps(spelled(manifest), indent=1).encode() + b"\n")
 
 
 def take(home: Home, profile: Path, origin: Origin) -> Stamped:

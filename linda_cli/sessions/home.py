@@ -190,6 +190,17 @@ class Home:
         """All numbers that have a profile under their name, sorted."""
         return sorted(match[1] for name in _names(self.sessions) if (match := _PROFILE.fullmatch(name)))
 
+    def folders_under_other_names(self) -> list[Path]:
+        """What lies beside the profiles and has no name of ours, by name; links and hidden ones left out."""
+        names = sorted(_names(self.sessions))
+        ours = (_PROFILE, _LINKING)
+        found = [
+            self.sessions / name
+            for name in names
+            if not name.startswith(".") and not any(pattern.fullmatch(name) for pattern in ours)
+        ]
+        return [path for path in found if path.is_dir() and not path.is_symlink()]
+
     def linkings(self) -> list[Path]:
         """All profiles whose folder has no number yet, oldest first."""
         return [self.sessions / name for name in sorted(_names(self.sessions)) if _LINKING.fullmatch(name)]
@@ -259,11 +270,13 @@ class Home:
     # -- being a home
 
     def is_there(self) -> bool:
-        """Whether this is a home: it has a state file, or ``sessions/`` beside ``.session-cache/``, or a session."""
+        """Whether this is a home: it has a state file, or ``sessions/`` beside ``.session-cache/``, a session or a
+        backup."""
         return (
             self.state_file.is_file()
             or (self.sessions.is_dir() and self.cache.is_dir())
             or any(_PROFILE.fullmatch(name) or _LINKING.fullmatch(name) for name in _names(self.sessions))
+            or bool(self.stamped("backup"))
         )
 
     def make(self) -> None:

@@ -85,8 +85,8 @@ def unusable(name: str, why: str) -> BackupUnusable:
     )
 
 
-def as_json(manifest: Manifest) -> dict[str, Any]:
-    """What ``backup.json`` says, as it is written."""
+def spelled(manifest: Manifest) -> dict[str, Any]:
+    """A manifest as ``backup.json`` has it."""
     return {
         **manifest.extra,
         "version": 1,
@@ -108,10 +108,7 @@ def as_json(manifest: Manifest) -> dict[str, Any]:
 
 
 def parse_manifest(told: dict[str, Any], name: str) -> Manifest:
-    """A manifest from what a ``backup.json`` says, of the backup called ``name``.
-
-    Raises ``ValueError``, ``KeyError``, ``TypeError`` or ``AttributeError`` for whatever is not a whole one of ours.
-    """
+    """The other way round; ``name`` is the backup's. Raises ``ValueError`` and the like for what linda never wrote."""
     stamped = parse_stamped(name)
     files = told["files"]
     if not isinstance(files, list) or len(files) > _MOST_FILES:

@@ -12,12 +12,14 @@ from typing import Any
 from linda_cli.errors import AmbiguousSession, BackupUnusable, SessionNotFound
 from linda_cli.sessions import finding, manifest, memory_history
 from linda_cli.sessions.checks import Look, look
+from linda_cli.sessions.copies import other_copy
 from linda_cli.sessions.fingerprints import profile_entries, vouching
 from linda_cli.sessions.home import Found, parse_stamped, require
 from linda_cli.sessions.locks import holder_of
-from linda_cli.sessions.login import read_login
+from linda_cli.sessions.login import Login, read_login
 from linda_cli.sessions.login_files import LOCAL_STORAGE, SQLITE_ROOTS, fingerprint, is_sqlite, login_files
 from linda_cli.sessions.number import parse_number
+from linda_cli.sessions.other_names import OtherLogin, other_logins
 from linda_cli.sessions.state import State
 from linda_cli.sessions.storage.formats import formats_of
 from linda_cli.sessions.storage.inspection import never
@@ -84,12 +86,18 @@ class Reading:
         found = self.resolve(number)
         self.require()
         if found is None:
-            raise SessionNotFound("there is no session in this home yet", "linda start")
+            raise self._not_found("there is no session in this home yet", "linda start", found)
         if found not in self.numbers() and not self.home.stamped("quarantine", found):
-            raise SessionNotFound(
-                f"nothing is known of {found}: no profile, no backup, no state", f"linda start {found}", session=found
-            )
+            nothing = f"nothing is known of {found}: no profile, no backup, no state"
+            raise self._not_found(nothing, f"linda start {found}", found)
         return found
+
+    def _not_found(self, message: str, hint: str, number: str | None) -> SessionNotFound:
+        """No such session; but where its login lies under another name, that and how to use it."""
+        other = next((one for one in self.other_logins() if number in (None, one.session)), None)
+        if other is not None:
+            message, hint = f"{message}; {Path(other.path).name} in sessions/ holds a login of it", other.command
+        return SessionNotFound(message, hint, session=number)
 
     def profile(self, number: str) -> Path:
         """Where this number's profile is or would be."""
@@ -206,7 +214,12 @@ class Reading:
         seen, judged = self.look(number, profile, deep=deep)
         backups = self.with_revoked(number, manifest.listed(self.home, number, thorough=deep))
         summary = self._summary(number, profile, seen, judged, self.state.entry(number), backups)
-        return Info.of(summary, seen.checks, memory_history.read(self.home.memory_history(number)))
+        return Info.of(
+            summary,
+            seen.checks,
+            memory=memory_history.read(self.home.memory_history(number)),
+            other_logins=tuple(one for one in self.other_logins() if one.session == number),
+        )
 
     def _summary(
         self,
@@ -227,6 +240,7 @@ class Reading:
             running=self._running(number, profile),
             state=state,
             backups=backups,
+            other_copy=other_copy(state, seen.login.digests) if seen.login else None,
         )
 
     def overview(self, each: Callable[[int, int], None] = lambda *_: None) -> Overview:
@@ -246,7 +260,14 @@ class Reading:
                 self._summary(number, profile, seen, judged, state, self.with_revoked(number, saved.get(number, ())))
             )
             each(index + 1, len(numbers))
-        return Overview(str(self.home.root), tuple(told))
+        return Overview(str(self.home.root), tuple(told), self.other_logins())
+
+    def other_logins(self) -> tuple[OtherLogin, ...]:
+        """Logins in ``sessions/`` that no start would find, because their folders have other names."""
+        return other_logins(self.home, self._is_revoked)
+
+    def _is_revoked(self, number: str, login: Login) -> bool:
+        return not login.digests.isdisjoint(self.state.forgotten(number).condemned)
 
     def with_revoked(self, number: str, backups: Sequence[Backup]) -> tuple[Backup, ...]:
         """The same, each with the moment in which its login was unlinked."""

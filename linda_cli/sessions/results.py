@@ -86,6 +86,55 @@ class LoggedOutSession:
 
 
 @dataclass(frozen=True, slots=True)
+class Exported:
+    """What ``linda export`` wrote. ``size`` in bytes; ``moved``: the login was given up here, and its profile is the
+    quarantined ``aside``."""
+
+    session: str
+    file: str
+    size: int
+    backup: Backup
+    moved: bool
+    aside: str | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What ``linda import`` made. ``aside``: the quarantined profile of the session it took the place of;
+    ``exported_from``: a host's name; ``moved``: the login was given up there."""
+
+    session: str
+    backup: Backup
+    aside: str | None
+    exported_from: str
+    exported_at: str
+    moved: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptedOne:
+    """A profile that was found. ``action``: adopted, skipped or failed; ``reason`` says why it was not adopted.
+    ``aside``: the quarantined profile of the session it took the place of."""
+
+    path: str
+    kind: str
+    session: str | None
+    action: str
+    reason: str | None
+    backup: Backup | None = None
+    aside: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What ``linda adopt`` found and did."""
+
+    results: tuple[AdoptedOne, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One thing that cleanup looked at. ``kind``: backup, quarantine or leftover; ``action``: keep or remove."""
 

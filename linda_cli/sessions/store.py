@@ -45,7 +45,7 @@ class Store(Saving):
             problem = self._no_backup(number)
             for chosen, only in self._candidates(number, backup):
                 try:
-                    return self._restored(number, chosen)
+                    return self.place(number, chosen)
                 except BackupUnusable as worse:
                     if only:
                         raise
@@ -88,16 +88,20 @@ class Store(Saving):
             session=number,
         )
 
-    def _restored(self, number: str, chosen: Stamped) -> Restored:
-        """Put one in place. It is proven while it is copied; before that nothing is changed."""
+    def keep_present(self, number: str, reason: str) -> None:
+        """Back up what another login is about to replace, where it is worth it; the caller holds both locks."""
+        with contextlib.suppress(LindaError):
+            # Worth having, and no reason to refuse: the profile itself goes to quarantine anyway.
+            self._backup(number, None, reason, False, self.profile(number))
+
+    def place(self, number: str, chosen: Stamped) -> Restored:
+        """Put one in place; the caller holds both locks. It is proven while it is copied; before that nothing is
+        changed."""
         described = self.described(chosen) if chosen.kind == "backup" else None
-        profile = self.profile(number)
 
         def proven(told: manifest.Manifest | None) -> None:
             self.check_world(told.sandbox if told is not None else None)
-            with contextlib.suppress(LindaError):
-                # Worth having, and no reason to refuse: the profile itself goes to quarantine anyway.
-                self._backup(number, None, "before-restore", False, profile)
+            self.keep_present(number, "before-restore")
 
         put = profiles.put_back(self.home, chosen, number, "a person restored another one", proven)
         # restoreCount is for the first ready; here only what is known now changes.

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from linda_cli.sessions.checks import Check, Surroundings
+from linda_cli.sessions.copies import OtherCopy
 from linda_cli.sessions.memory_history import MemorySample
+from linda_cli.sessions.other_names import OtherLogin
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ class Summary:
     running: Running | None
     state: Mapping[str, Any]
     backups: tuple[Backup, ...]
+    other_copy: OtherCopy | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +101,14 @@ class Info(Summary):
     checks: tuple[Check, ...]
     memory: tuple[MemorySample, ...] = ()
     """Of its browser over the last day."""
+    other_logins: tuple[OtherLogin, ...] = ()
+    """Logins of this number in ``sessions/`` under names that linda does not look at."""
 
     @classmethod
-    def of(cls, summary: Summary, checks: tuple[Check, ...], memory: tuple[MemorySample, ...] = ()) -> Info:
-        """The same with its checks and the history of its memory."""
+    def of(cls, summary: Summary, checks: tuple[Check, ...], **more: Any) -> Info:
+        """The same with its checks, the history of its memory and its other logins."""
         there = {one.name: getattr(summary, one.name) for one in fields(Summary)}
-        return cls(**there, checks=checks, memory=memory)
+        return cls(**there, checks=checks, **more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +117,5 @@ class Overview:
 
     home: str
     sessions: tuple[Summary, ...]
+    other_logins: tuple[OtherLogin, ...] = ()
+    """Logins in ``sessions/`` under names that linda does not look at."""

@@ -296,7 +296,7 @@ class TestNarrowWindows:
 
     def test_an_overview_of_any_width_has_every_verdict(self) -> None:
         session = SimpleNamespace(session=NUMBER, verdict="logged_out", running=None, backups=(), state={})
-        told: Any = SimpleNamespace(home="/srv", sessions=[session])
+        told: Any = SimpleNamespace(home="/srv", sessions=[session], other_logins=())
         assert "logged out" in words.overview(told, Console())
 
 

@@ -121,8 +121,8 @@ def test_a_browser_does_not_get_the_credentials_of_the_store_and_a_bot_keeps_its
     assert scrubbed_environment(environ, for_bot=True) == {name: "secret", "AWS_REGION": "eu-central-1"}
 
 
-def test_without_its_libraries_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(requirements, "find_spec", lambda name: None if name == "pyrage" else object())
-    with pytest.raises(Failed, match="pyrage") as told:
+def test_without_its_library_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requirements, "find_spec", lambda name: None if name == "obstore" else object())
+    with pytest.raises(Failed, match="obstore") as told:
         remote_settings("s3://bucket", {"LINDA_REMOTE_RECIPIENTS": "x"})
     assert "[object-store]" in told.value.hint

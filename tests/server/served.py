@@ -145,12 +145,12 @@ class Client(Started):
         return answer
 
 
-def install(folder: Path) -> Path:
-    """socket.io-client from its registry, at a pinned version."""
+def install(folder: Path, *packages: str) -> Path:
+    """Packages from their registry, at pinned versions; socket.io-client where none is named."""
     if shutil.which("npm") is None:
         raise FileNotFoundError("npm")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "package.json").write_text("{}")
     command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(folder)]
-    subprocess.run([*command, PINNED], check=True, timeout=300)
+    subprocess.run([*command, *(packages or (PINNED,))], check=True, timeout=300)
     return folder
