@@ -9,7 +9,7 @@ import typer
 
 VERBS = (
     "start", "stop", "info", "backup", "restore", "clear", "cleanup", "logout", "export", "import", "adopt", "logs",
-    "serve", "token", "sandbox", "config", "doctor", "service", "completion", "man", "try",
+    "serve", "token", "sandbox", "config", "doctor", "service", "keygen", "completion", "man", "try",
 )  # fmt: skip
 
 ALIASES = {"status": "info", "list": "info", "ls": "info", "restore-backup": "restore"}
@@ -37,7 +37,7 @@ IN_A_HOME = (
 WITH_BROKEN_FILE = ("doctor",)
 """Verbs that say themselves what is wrong with ``linda.toml``, and go on without it."""
 
-WITHOUT_FILE = ("config", "completion", "man", "try")
+WITHOUT_FILE = ("config", "keygen", "completion", "man", "try")
 """Verbs that the settings of ``linda.toml`` do not change, and that work where it is broken."""
 
 
