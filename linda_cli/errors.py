@@ -15,6 +15,7 @@ LindaError
 │   ├── Unavailable         not now: the database is away or locked, or too much is under way
 │   ├── DatabaseFull        the database has no space left
 │   ├── DatabaseTooNew      only a newer linda can use the database
+│   ├── ObjectStoreUnavailable  the object store does not answer, or refuses
 │   └── AlreadyLinked       a code for an account that is linked and ready
 ├── Misused                 invalid options or arguments
 │   ├── BadNumber           not a WhatsApp number
@@ -35,6 +36,7 @@ LindaError
 ├── InUse                   another process has it
 ├── ProfileDamaged          the login is damaged and nothing is left to restore
 ├── BackupUnusable          a backup is missing or corrupt
+│   ├── ObjectStoreKeyWrong  the backups in the object store were encrypted for another key
 │   └── WrongKey            the passphrase or the key does not open the file
 ├── BrowserFailed           the browser did not start, or died
 │   ├── BrowserMissing
@@ -130,6 +132,10 @@ class DatabaseTooNew(Failed):
     """The accounts' database was changed by a newer linda."""
 
 
+class ObjectStoreUnavailable(Failed):
+    """The object store did not answer, or refused. What is there is unknown, and nothing was changed here."""
+
+
 class AlreadyLinked(Failed):
     """The account is linked and ready."""
 
@@ -208,6 +214,10 @@ class ProfileDamaged(LindaError):
 
 class BackupUnusable(LindaError):
     """A backup is missing or corrupt, so that it cannot be restored."""
+
+
+class ObjectStoreKeyWrong(BackupUnusable):
+    """The backups in the object store cannot be read with the private key that was given."""
 
 
 class WrongKey(BackupUnusable):

@@ -294,6 +294,7 @@ PASTED: dict[type[errors.LindaError], Callable[..., object] | str] = {
     errors.WrongKey: "tests/test_moving.py",
     errors.ProfileNotFound: "tests/test_adopting.py",
     errors.OtherAccount: "tests/test_exit_codes.py",
+    errors.ObjectStoreKeyWrong: "tests/object_store/test_commands.py",
 }
 """Where the hint of each class is typed into a shell."""
 
@@ -312,6 +313,7 @@ NOT_PASTED: dict[type[errors.LindaError], str] = {
     errors.Blocked: "linda start NUMBER: stays",
     errors.PasskeyRequired: "linda start --headful: needs a screen",
     errors.WorldsApart: "linda start: stays",
+    errors.ObjectStoreUnavailable: "a look at the store's address and credentials: depends on the store",
     errors.Interrupted: "the same command again",
     **dict.fromkeys(
         (

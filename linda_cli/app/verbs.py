@@ -9,7 +9,7 @@ import typer
 
 VERBS = (
     "start", "stop", "info", "backup", "restore", "clear", "cleanup", "logout", "export", "import", "adopt", "logs",
-    "serve", "token", "sandbox", "config", "completion", "man", "try",
+    "serve", "token", "sandbox", "config", "keygen", "completion", "man", "try",
 )  # fmt: skip
 
 ALIASES = {"status": "info", "list": "info", "ls": "info", "restore-backup": "restore"}
@@ -34,7 +34,7 @@ IN_A_HOME = (
 )
 """Verbs whose first line names the home; serve, config and sandbox name it in what they say themselves."""
 
-WITHOUT_FILE = ("config", "completion", "man", "try")
+WITHOUT_FILE = ("config", "keygen", "completion", "man", "try")
 """Verbs that the settings of ``linda.toml`` do not change, and that work where it is broken."""
 
 

@@ -49,6 +49,9 @@ def register(app: typer.Typer) -> None:
         proxy: str = typer.Option(
             None, "--proxy", metavar="URL", help="http:// or socks5://[USER:PASSWORD@]HOST:PORT for the browser."
         ),
+        remote: str = typer.Option(
+            None, "--remote", metavar="URL", help="Object store that gets the backups: s3://, gs://, az://, a folder."
+        ),
         max_memory: str = typer.Option(
             "0", "--max-memory", metavar="SIZE", help="900M, 1.5G: a larger browser is restarted when quiet; 0: never."
         ),
@@ -117,6 +120,7 @@ def register(app: typer.Typer) -> None:
                 hung_after=hung_after,
                 signals=signals,
                 proxy=proxy,
+                remote=remote,
                 max_memory=parse_megabytes(max_memory),
                 can_show=console.json or qr_file is not None or is_terminal(sys.stderr) or is_terminal(sys.stdout),
             )

@@ -167,6 +167,31 @@ def backed_up_all(done: Any, console: Console) -> str:
     return "\n".join(columns(rows, console.width)) or "there is nothing to back up"
 
 
+def with_uploads(said: str, uploaded: Any) -> str:
+    """The same with a line for each session that has an object store."""
+    lines = [said]
+    for one in uploaded:
+        done = one.done
+        if done is None:
+            lines.append(f"{one.session} is not in the object store: {clean(one.error.message)}")
+            continue
+        what = (
+            f"{len(done.backups)} uploaded ({size(done.bytes)}, {done.seconds:.2f} s)" if done.backups else "all there"
+        )
+        lines.append(f"{one.session} in the object store: {what}")
+        lines += [f"{name} was not uploaded: {clean(why)}" for name, why in done.damaged.items()]
+    return "\n".join(lines)
+
+
+def key_made(made: Any) -> str:
+    """What keygen did."""
+    return (
+        f"the private key is in {made['file']}\n"
+        "keep a copy on another machine: without it nobody can read the backups\n"
+        f"public key: {made['recipient']}"
+    )
+
+
 def restorable(there: Any, console: Console) -> str:
     """What could be restored."""
     lines = backups(there.backups, console.width) or ["    no backups"]

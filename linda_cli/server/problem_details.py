@@ -17,6 +17,7 @@ STATUS: dict[type[BaseException], int] = {
     errors.Unavailable: 503,
     errors.DatabaseFull: 507,
     errors.DatabaseTooNew: 500,
+    errors.ObjectStoreUnavailable: 503,
     errors.AlreadyLinked: 409,
     errors.Misused: 400,
     errors.RequestTooLarge: 413,
@@ -53,6 +54,7 @@ TITLES: dict[type[BaseException], str] = {
     errors.Unavailable: "Temporarily unavailable",
     errors.DatabaseFull: "Database full",
     errors.DatabaseTooNew: "Database too new",
+    errors.ObjectStoreUnavailable: "Object store unavailable",
     errors.AlreadyLinked: "Already linked",
     errors.Misused: "Invalid request",
     errors.BadNumber: "Invalid number",
@@ -65,6 +67,7 @@ TITLES: dict[type[BaseException], str] = {
     errors.InUse: "Conflict",
     errors.ProfileDamaged: "Login damaged",
     errors.BackupUnusable: "Backup cannot be used",
+    errors.ObjectStoreKeyWrong: "Backup cannot be decrypted",
     errors.BrowserFailed: "Browser failed",
     errors.DriverMismatch: "Browser and driver do not match",
     errors.NotLinkedInTime: "Not linked in time",
@@ -127,5 +130,21 @@ def _is_for_a_shell(hint: str) -> bool:
 
 
 _COMMANDS = frozenset(
-    ("linda", "cat", "sudo", "df", "ls", "kill", "pip", "rm", "JWT_SECRET", "LINDA_DATABASE_URL", "unset", "")
+    (
+        "linda",
+        "cat",
+        "sudo",
+        "export",
+        "env",
+        "grep",
+        "df",
+        "ls",
+        "kill",
+        "pip",
+        "rm",
+        "JWT_SECRET",
+        "LINDA_DATABASE_URL",
+        "unset",
+        "",
+    )
 )
