@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from math import isinf
 from pathlib import Path
 
-from benchmarks import linking, many, moving, network, npm, restarting, room, serving, starting, storing
+from benchmarks import linking, many, moving, network, npm, restarting, room, serving, starting, storing, uploading
 from benchmarks.rows import TURNS, Row
 from benchmarks.scene import SQLITE_TRIAL, scene
 
@@ -47,6 +47,8 @@ def main() -> int:
         rows += serving.rows(peers)
     if not wanted or "moving" in wanted:
         rows += moving.rows()
+    if not wanted or "uploading" in wanted:
+        rows += uploading.rows()
     if not wanted or "network" in wanted:
         rows += network.rows()
     if wanted:

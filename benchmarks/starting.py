@@ -19,8 +19,15 @@ def rows(there: Scene) -> list[Row]:
             timed(lambda: run([*LINDA, "--home", str(there.inner), "info", NUMBER])),
             timed(lambda: run([sys.executable, "-c", "import typer, rich.table"])),
         ),
+        side_by_side(
+            "`linda doctor`, whole process, all checks",
+            "the 2 s that it may take",
+            1.0,
+            timed(lambda: run([*LINDA, "--home", str(there.inner), "doctor"], check=False)),
+            lambda: 2.0,
+        ),
     ]
 
 
-def run(command: list[str]) -> None:
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+def run(command: list[str], *, check: bool = True) -> None:
+    subprocess.run(command, check=check, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)

@@ -15,6 +15,7 @@ LindaError
 │   ├── Unavailable         not now: the database is away or locked, or too much is under way
 │   ├── DatabaseFull        the database has no space left
 │   ├── DatabaseTooNew      only a newer linda can use the database
+│   ├── ObjectStoreUnavailable  the object store does not answer, or refuses
 │   └── AlreadyLinked       a code for an account that is linked and ready
 ├── Misused                 invalid options or arguments
 │   ├── BadNumber           not a WhatsApp number
@@ -25,6 +26,7 @@ LindaError
 │   ├── RequestTooLarge     a request body over the limit
 │   ├── RequestTooSlow      a request that did not arrive in time
 │   └── WorldsApart         a sandbox login met a real run, or the other way round
+├── NotReady                asked by ``info --check``, a session is not ready
 ├── PartlyDone              some of several things worked
 ├── NotFound                no such home, session or backup
 │   ├── HomeNotFound
@@ -35,6 +37,7 @@ LindaError
 ├── InUse                   another process has it
 ├── ProfileDamaged          the login is damaged and nothing is left to restore
 ├── BackupUnusable          a backup is missing or corrupt
+│   ├── ObjectStoreKeyWrong  the backups in the object store were encrypted for another key
 │   └── WrongKey            the passphrase or the key does not open the file
 ├── BrowserFailed           the browser did not start, or died
 │   ├── BrowserMissing
@@ -130,6 +133,10 @@ class DatabaseTooNew(Failed):
     """The accounts' database was changed by a newer linda."""
 
 
+class ObjectStoreUnavailable(Failed):
+    """The object store did not answer, or refused. What is there is unknown, and nothing was changed here."""
+
+
 class AlreadyLinked(Failed):
     """The account is linked and ready."""
 
@@ -170,6 +177,10 @@ class WorldsApart(Misused):
     """A sandbox login and a real one never meet."""
 
 
+class NotReady(LindaError):
+    """A session is not ready; only asked, nothing was tried."""
+
+
 class PartlyDone(LindaError):
     """Some of several things worked, some did not."""
 
@@ -208,6 +219,10 @@ class ProfileDamaged(LindaError):
 
 class BackupUnusable(LindaError):
     """A backup is missing or corrupt, so that it cannot be restored."""
+
+
+class ObjectStoreKeyWrong(BackupUnusable):
+    """The backups in the object store cannot be read with the private key that was given."""
 
 
 class WrongKey(BackupUnusable):

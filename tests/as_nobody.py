@@ -31,7 +31,7 @@ def linda_as_nobody(*words: str, timeout: float = 120) -> Result:
     in an empty folder of the same name.
     """
     command = [sys.executable, "-m", "linda_cli", *words]
-    closed = _closed_above(Path(sys.base_prefix))
+    closed = closed_above(Path(sys.base_prefix))
     becoming = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *command]
     with tempfile.TemporaryDirectory(dir="/tmp") as user:
         os.chmod(user, 0o777)
@@ -59,7 +59,7 @@ def linda_as_nobody(*words: str, timeout: float = 120) -> Result:
     return Result(done.returncode, done.stdout, done.stderr)
 
 
-def _closed_above(path: Path) -> Path | None:
+def closed_above(path: Path) -> Path | None:
     """The topmost folder above ``path`` that others may not enter."""
     for folder in reversed(path.parents):
         if not folder.stat().st_mode & stat.S_IXOTH:

@@ -51,7 +51,7 @@ def every_error() -> list[type[errors.LindaError]]:
 def test_every_named_failure_has_its_price_and_stands_in_the_tree(kind: type[errors.LindaError]) -> None:
     assert exit_code(kind("message")) != BUG
     assert kind.__name__ in (errors.__doc__ or "")
-    assert set(EXIT_CODES.values()) == {1, 2, 3, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 130}
+    assert set(EXIT_CODES.values()) == {1, 2, 3, 4, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 130}
 
 
 class TestUsage:

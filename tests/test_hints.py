@@ -157,6 +157,10 @@ class TestPasted:
         flag = ["--sandbox"] if sandbox else []
         assert linda.run(*flag, "clear", NUMBER, "--yes").code == 0
 
+    def test_not_ready(self, linda: Linda, sandbox: bool) -> None:
+        filled(linda, NUMBER, inner=sandbox)
+        assert NUMBER in self.works(self.failed(linda, sandbox, "info", NUMBER, "--check"), linda)
+
     def test_sandbox_not_found(self, linda: Linda, sandbox: bool) -> None:
         filled(linda, NUMBER)
         hint = self.failed(linda, sandbox, "sandbox", "status")
@@ -281,6 +285,7 @@ PASTED: dict[type[errors.LindaError], Callable[..., object] | str] = {
     errors.ProfileDamaged: TestPasted.test_profile_damaged_and_partly_done,
     errors.PartlyDone: TestPasted.test_profile_damaged_and_partly_done,
     errors.InUse: TestPasted.test_in_use,
+    errors.NotReady: TestPasted.test_not_ready,
     errors.SandboxNotFound: TestPasted.test_sandbox_not_found,
     errors.ConfigurationInvalid: "tests/test_configuration.py",
     errors.ConfigurationUnsafe: "tests/test_configuration.py",
@@ -294,6 +299,7 @@ PASTED: dict[type[errors.LindaError], Callable[..., object] | str] = {
     errors.WrongKey: "tests/test_moving.py",
     errors.ProfileNotFound: "tests/test_adopting.py",
     errors.OtherAccount: "tests/test_exit_codes.py",
+    errors.ObjectStoreKeyWrong: "tests/object_store/test_commands.py",
 }
 """Where the hint of each class is typed into a shell."""
 
@@ -312,6 +318,7 @@ NOT_PASTED: dict[type[errors.LindaError], str] = {
     errors.Blocked: "linda start NUMBER: stays",
     errors.PasskeyRequired: "linda start --headful: needs a screen",
     errors.WorldsApart: "linda start: stays",
+    errors.ObjectStoreUnavailable: "a look at the store's address and credentials: depends on the store",
     errors.Interrupted: "the same command again",
     **dict.fromkeys(
         (

@@ -99,6 +99,7 @@ def rooms(modules: set[str]) -> set[str]:
                 "installation",
                 "lifecycle",
                 "notifications",
+                "object_store",
                 "plain_help",
                 "sessions",
                 "storage_format",

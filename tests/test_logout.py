@@ -88,7 +88,7 @@ def test_without_the_proof_it_is_17_within_20_seconds_and_nothing_is_forgotten(
         done = linked.linda.run("logout", NUMBER, "--yes", timeout=120, **_to_the_sandbox(linked))
     assert done.code == 17, done
     assert "nothing was forgotten" in done.err
-    assert f"linda logout {NUMBER} --local" in done.err
+    assert done.err.splitlines()[-1] == f"  try: linda --home {linked.inner} logout {NUMBER} --local"
     after = linked.linda.info()
     assert after["state"]["linkAfter"] is None
     assert all(one["revokedAt"] is None for one in after["backups"])

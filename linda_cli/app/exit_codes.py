@@ -8,6 +8,7 @@ EXIT_CODES: dict[type[BaseException], int] = {
     errors.Failed: 1,
     errors.Misused: 2,
     errors.PartlyDone: 3,
+    errors.NotReady: 4,
     errors.NotFound: 10,
     errors.InUse: 11,
     errors.ProfileDamaged: 12,
@@ -23,8 +24,9 @@ EXIT_CODES: dict[type[BaseException], int] = {
 BUG = 70
 
 CODES = (
-    "0 done, 1 failed, 2 usage, 3 partly done, 10 no such home, session or backup, 11 in use, "
-    "12 damaged and nothing to restore, 13 backup missing or corrupt, 14 browser did not start or is too old, "
+    "0 done, 1 failed, 2 usage, 3 partly done, 4 not ready (info --check), 10 no such home, session or backup, "
+    "11 in use, 12 damaged and nothing to restore, 13 backup missing or corrupt, "
+    "14 browser did not start or is too old, "
     "15 not linked in time, 16 logged out, 17 WhatsApp unreachable, blocked or not ready in time, "
     "18 passkey required, 19 another account was linked, 70 a bug, 130 interrupted."
 )

@@ -20,7 +20,7 @@ class Globals:
     home: Path | None
     console: Console
     bot: tuple[str, ...] | None = None
-    """What stood behind the first ``--`` of ``linda start``, None where there was none."""
+    """What stood behind the first ``--`` of ``linda start`` or ``service install``, None where there was none."""
     sandbox: bool = False
     """``--sandbox``: ``home`` is the sandbox's home then."""
     home_source: str = "default"

@@ -13,10 +13,11 @@ from linda_cli.app.error_boundary import Invocation, guarded, report_bugs_of_thr
 from linda_cli.app.global_options import GlobalOptions, Globals, before_dashes, take_globals
 from linda_cli.app.option_sources import Setting, defaults_of, name_variables, settings, use_general
 from linda_cli.app.values import use_plain_value
-from linda_cli.app.verbs import IN_A_HOME, WITH_THREADS, WITHOUT_FILE, canonical, register, take_bot
+from linda_cli.app.verbs import IN_A_HOME, WITH_BROKEN_FILE, WITH_THREADS, WITHOUT_FILE, canonical, register, take_bot
 from linda_cli.console import Console, is_terminal, output
 from linda_cli.console.own_arguments import without_passwords
 from linda_cli.console.own_command import begin
+from linda_cli.errors import LindaError
 from linda_cli.plain_help import PlainGroup
 from linda_cli.sessions import configuration
 from linda_cli.sessions.configuration import ConfigurationFile
@@ -87,11 +88,16 @@ class LindaGroup(PlainGroup):
         verb = rest[0] if rest else ""
         if verb not in self.commands or verb in WITHOUT_FILE or any(word in HELP for word in before_dashes(rest)):
             return {}
-        file = configuration.read(options.outer_root())
-        if not file.exists:
+        try:
+            file = configuration.read(options.outer_root())
+            if not file.exists:
+                return {}
+            os.environ.update(use_general(file))
+            mine = defaults_of(file, verb, self.commands[verb])
+        except LindaError:
+            if verb not in WITH_BROKEN_FILE:
+                raise
             return {}
-        os.environ.update(use_general(file))
-        mine = defaults_of(file, verb, self.commands[verb])
         return {verb: {"serve": mine} if verb == "sandbox" else mine}
 
     def _all(self) -> Mapping[str, Any]:

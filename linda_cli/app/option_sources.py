@@ -15,9 +15,9 @@ from typing import Any, get_args, get_origin
 
 from linda_cli.sessions.configuration import GENERAL, TABLES, ConfigurationFile
 
-_NOT_KEPT = {"help", "version", "watch", "proxy", "ctx", "context"}
+_NOT_KEPT = {"help", "version", "watch", "proxy", "remote", "ctx", "context"}
 """Options that no table and no variable of a table may set: ``watch`` goes with a command after ``--``, and the proxy
-is one of the settings above the tables."""
+and the object store are settings above the tables."""
 
 _SECRET = {"notify"}
 """Options whose whole value is a password."""

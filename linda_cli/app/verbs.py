@@ -9,7 +9,7 @@ import typer
 
 VERBS = (
     "start", "stop", "info", "backup", "restore", "clear", "cleanup", "logout", "export", "import", "adopt", "logs",
-    "serve", "token", "sandbox", "config", "completion", "man", "try",
+    "serve", "token", "sandbox", "config", "doctor", "service", "keygen", "completion", "man", "try",
 )  # fmt: skip
 
 ALIASES = {"status": "info", "list": "info", "ls": "info", "restore-backup": "restore"}
@@ -34,7 +34,10 @@ IN_A_HOME = (
 )
 """Verbs whose first line names the home; serve, config and sandbox name it in what they say themselves."""
 
-WITHOUT_FILE = ("config", "completion", "man", "try")
+WITH_BROKEN_FILE = ("doctor",)
+"""Verbs that say themselves what is wrong with ``linda.toml``, and go on without it."""
+
+WITHOUT_FILE = ("config", "keygen", "completion", "man", "try")
 """Verbs that the settings of ``linda.toml`` do not change, and that work where it is broken."""
 
 
@@ -53,8 +56,8 @@ def canonical(rest: list[str]) -> list[str]:
 
 
 def take_bot(rest: list[str]) -> tuple[list[str], tuple[str, ...] | None]:
-    """Cut the bot's command off a ``start``: all after the first ``--`` is the bot's, whatever it looks like."""
-    if rest[:1] != ["start"] or "--" not in rest:
+    """Cut off what follows the first ``--``: a ``start``'s bot, or a service's more words, whatever they look like."""
+    if (rest[:1] != ["start"] and rest[:2] != ["service", "install"]) or "--" not in rest:
         return rest, None
     cut = rest.index("--")
     return rest[:cut], tuple(rest[cut + 1 :])

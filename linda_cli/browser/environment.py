@@ -18,10 +18,23 @@ _SECRET = re.compile(
 """linda's own secrets. ``JWT_SECRET_FILE`` too: it says where one is. What a bot brings for itself stays."""
 
 
-def scrubbed_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment without secrets, to start any process of another program with."""
+_STORE_SECRET = re.compile(
+    r"AWS_(SECRET_ACCESS_KEY|SESSION_TOKEN)|AZURE_\w*(KEY|SECRET|TOKEN|PASSWORD)|GOOGLE_\w*(KEY|ACCOUNT|CREDENTIALS|TOKEN)"
+)
+"""The credentials of object stores. A bot may have a use for them; a browser has none."""
+
+
+def scrubbed_environment(environ: Mapping[str, str] | None = None, *, for_bot: bool = False) -> dict[str, str]:
+    """The environment without secrets, to start any process of another program with.
+
+    ``for_bot``: what somebody wrote themselves keeps the credentials of object stores.
+    """
     there = os.environ if environ is None else environ
-    return {name: value for name, value in there.items() if not is_secret(name)}
+    return {
+        name: value
+        for name, value in there.items()
+        if not is_secret(name) and (for_bot or _STORE_SECRET.fullmatch(name) is None)
+    }
 
 
 def is_secret(name: str) -> bool:

@@ -46,6 +46,9 @@ def register(app: typer.Typer) -> None:
         behind_proxy: list[str] = typer.Option(
             None, "--behind-proxy", metavar="NETWORK", help="Proxies whose X-Forwarded headers to believe."
         ),
+        remote: str = typer.Option(
+            None, "--remote", metavar="URL", help="Object store that gets the backups: s3://, gs://, az://, a folder."
+        ),
         max_memory: str = typer.Option(
             "0", "--max-memory", metavar="SIZE", help="900M, 1.5G: a larger browser is restarted when quiet; 0: never."
         ),
@@ -94,6 +97,7 @@ def register(app: typer.Typer) -> None:
                 hosts=tuple(allowed_host or ()),
                 webhook_networks=tuple(webhook_to or ()),
                 browser_args=browser_args,
+                remote=remote,
                 max_memory=parse_megabytes(max_memory),
                 notify=tuple(notify or ()),
                 on_event=on_event,

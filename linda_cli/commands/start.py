@@ -14,6 +14,7 @@ from linda_cli.console.story import Story
 from linda_cli.errors import LindaError
 from linda_cli.lifecycle.events import Event, event
 from linda_cli.lifecycle.options import Engine, LinkMethod, Options, chosen
+from linda_cli.lifecycle.service_manager import ServiceManager
 from linda_cli.lifecycle.signals import stopping_on_signals
 from linda_cli.lifecycle.start import prepare
 from linda_cli.notifications import announcing
@@ -49,6 +50,9 @@ def register(app: typer.Typer) -> None:
         proxy: str = typer.Option(
             None, "--proxy", metavar="URL", help="http:// or socks5://[USER:PASSWORD@]HOST:PORT for the browser."
         ),
+        remote: str = typer.Option(
+            None, "--remote", metavar="URL", help="Object store that gets the backups: s3://, gs://, az://, a folder."
+        ),
         max_memory: str = typer.Option(
             "0", "--max-memory", metavar="SIZE", help="900M, 1.5G: a larger browser is restarted when quiet; 0: never."
         ),
@@ -69,6 +73,8 @@ def register(app: typer.Typer) -> None:
             timeout=timeout, qr_timeout=qr_timeout, max_generations=max_generations, hung_after=hung_after,
             max_memory=parse_megabytes(max_memory),
         )  # fmt: skip
+        # Before anything else is started, which would inherit the socket of systemd.
+        manager = ServiceManager.of_environment()
         home = find_home(context.obj.home).home
         with ExitStack() as around:
             story = around.enter_context(Story(console, qr_file))
@@ -99,7 +105,7 @@ def register(app: typer.Typer) -> None:
             run = prepare(
                 home,
                 number,
-                tell,
+                tell if manager is None else manager.hearing(tell),
                 browser_args=browser_args,
                 beside=bot,
                 link_with=link_with,
@@ -117,9 +123,11 @@ def register(app: typer.Typer) -> None:
                 hung_after=hung_after,
                 signals=signals,
                 proxy=proxy,
+                remote=remote,
                 max_memory=parse_megabytes(max_memory),
                 can_show=console.json or qr_file is not None or is_terminal(sys.stderr) or is_terminal(sys.stdout),
             )
+            run.service_manager = manager
             around.enter_context(stopping_on_signals(run))
             try:
                 run.execute()

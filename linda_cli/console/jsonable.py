@@ -24,6 +24,11 @@ def jsonable(value: object) -> Any:
     return value
 
 
+def fields_of(value: Any) -> dict[str, Any]:
+    """A frozen value's fields by their names in JSON, for an answer that has more than these."""
+    return {camel(one.name): getattr(value, one.name) for one in fields(value)}
+
+
 def spelled(value: object) -> str:
     """One line of JSON, in ASCII, so that nothing in it can speak to a terminal."""
     return json.dumps({"version": 1, **jsonable(value)})

@@ -182,6 +182,8 @@ def _words(name: str, facts: Mapping[str, Any], session: str | None, elapsed_ms:
         "syncing": "syncing {percent} %",
         "backed_up": "backed up ({reason})",
         "backup_failed": "no backup was made: {reason}",
+        "uploaded": "the object store has every backup",
+        "upload_failed": "the object store did not get the backup, it is tried again: {reason}",
         "disconnected": "disconnected ({reason}); next try in {retryIn:g} s",
         "reconnected": "connected again by {via} after {downMs} ms",
         "conflict": "WhatsApp Web is {where}",

@@ -167,6 +167,31 @@ def backed_up_all(done: Any, console: Console) -> str:
     return "\n".join(columns(rows, console.width)) or "there is nothing to back up"
 
 
+def with_uploads(said: str, uploaded: Any) -> str:
+    """The same with a line for each session that has an object store."""
+    lines = [said]
+    for one in uploaded:
+        done = one.done
+        if done is None:
+            lines.append(f"{one.session} is not in the object store: {clean(one.error.message)}")
+            continue
+        what = (
+            f"{len(done.backups)} uploaded ({size(done.bytes)}, {done.seconds:.2f} s)" if done.backups else "all there"
+        )
+        lines.append(f"{one.session} in the object store: {what}")
+        lines += [f"{name} was not uploaded: {clean(why)}" for name, why in done.damaged.items()]
+    return "\n".join(lines)
+
+
+def key_made(made: Any) -> str:
+    """What keygen did."""
+    return (
+        f"the private key is in {made['file']}\n"
+        "keep a copy on another machine: without it nobody can read the backups\n"
+        f"public key: {made['recipient']}"
+    )
+
+
 def restorable(there: Any, console: Console) -> str:
     """What could be restored."""
     lines = backups(there.backups, console.width) or ["    no backups"]
@@ -313,3 +338,31 @@ def size(count: int) -> str:
             return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
         number /= 1000
     return f"{count} B"
+
+
+def readiness(told: Any) -> str:
+    """Which sessions are ready; what is not ready is told as the failure."""
+    return "\n".join(f"{one.session} is ready" for one in told.sessions if one.ready)
+
+
+def service_installed(told: Any) -> str:
+    """What ``linda service install`` wrote, and what is left to do."""
+    done = "installed and started" if told.started else "written"
+    return "\n".join([f"{done} for {clean(told.home)}:", *(f"  {clean(one)}" for one in told.files), *_notes(told)])
+
+
+def service_status(told: Any) -> str:
+    """What ``linda service status`` found."""
+    rows = [[f"  {one.name}", one.state or "not running", clean(one.detail)] for one in told.units]
+    return "\n".join([f"services of {clean(told.home)}:", *columns(rows)])
+
+
+def service_removed(told: Any) -> str:
+    """What ``linda service remove`` removed."""
+    if not told.removed:
+        return f"nothing was installed for {clean(told.home)}"
+    return "\n".join([f"removed for {clean(told.home)}:", *(f"  {clean(one)}" for one in told.removed), *_notes(told)])
+
+
+def _notes(told: Any) -> list[str]:
+    return [f"note: {clean(one)}" for one in told.notes]

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,7 @@ from linda_cli.lifecycle.decisions import Action, Lane
 from linda_cli.lifecycle.network import SHARED, way_out
 from linda_cli.lifecycle.observations import Observation, ProfileFacts
 from linda_cli.lifecycle.options import Engine, Options
+from linda_cli.lifecycle.remote import RunRemote
 from linda_cli.lifecycle.repair import drop_service_worker, drop_stale_lock, repair
 from linda_cli.lifecycle.saving import Outcome, Saver, Told
 from linda_cli.sessions import checks, manifest
@@ -124,6 +125,7 @@ class Actions:
         self._threads: list[threading.Thread] = []
         self.state = StateKeeper(store.state, self._state_said)
         self.saver = Saver(store, options, self.held, number)
+        self._remote = RunRemote(store, options.remote)
 
     def _state_said(self, problem: LindaError | None) -> None:
         line = (
@@ -202,6 +204,8 @@ class Actions:
     def _failure_told(action: Action, problem: LindaError) -> tuple[Told, ...]:
         if isinstance(action, do.BackUp):
             return (("backup_failed", {"reason": problem.message}),)
+        if isinstance(action, do.Upload):
+            return () if action.troubled else (("upload_failed", {"reason": problem.message}),)
         if isinstance(action, do.RestoreBackup):
             return (("rung_failed", {"rung": "backup", "backup": action.name, "reason": problem.message}),)
         return ()
@@ -323,6 +327,8 @@ class Actions:
                 return self.saver.save(login)
             case do.BackUp(reason=reason, replaces=replaces):
                 return self.saver.back_up(reason, replaces=replaces)
+            case do.Upload(within=within, troubled=troubled):
+                return self._remote.upload(self._known_number(), within, troubled)
             case do.MeasureLogin():
                 return Outcome(self._measure())
             case do.LearnNumber(number=number):
@@ -488,13 +494,23 @@ class Actions:
         return Outcome(seen.Prepared(held.fingerprint, name), tuple(events))
 
     def _find_backup(self, wanted: do.FindBackup) -> Outcome:
-        number, store = self._known_number(), self._store
+        number = self._known_number()
         if wanted.verified_of is not None:
             return Outcome(self._newest_verified(number, wanted.verified_of))
+        here = self._next_backup(number, wanted.tried)
+        if isinstance(here.result, seen.FoundBackup) and here.result.name is not None:
+            return here
+        # Nothing is left here: what a machine that is gone had may be in the object store.
+        brought = self._remote.bring_next(number, self._stopping)
+        found = self._next_backup(number, wanted.tried) if brought.result is not None else here
+        return Outcome(found.result, (*brought.events, *found.events))
+
+    def _next_backup(self, number: str, tried: Collection[str]) -> Outcome:
+        store = self._store
         passed: list[tuple[str, str]] = []
         bad = 0
         for backup, wrong in store.climbable(number, self._options.max_generations):
-            if backup.name in wanted.tried:
+            if backup.name in tried:
                 continue
             if wrong is None:
                 found = seen.FoundBackup(

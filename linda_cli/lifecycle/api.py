@@ -90,6 +90,7 @@ def start(
     signals: Path | str | None = None,
     max_memory: int | str = 0,
     proxy: str | None = None,
+    remote: str | None = None,
     browser_args: Sequence[str] = (),
     can_show: bool = True,
     link_again: bool = True,
@@ -104,6 +105,7 @@ def start(
     ChromeDriver starts when ``driver`` is first asked for, which saves its memory. ``can_show`` False: nobody can see
     a code, so that a logout ends the run; ``link_again`` False: it ends the run in any case.
     ``pace``: how patient the run is, for tests that cannot wait as long as the real page needs.
+    ``remote``: an object store that gets the backups, else ``LINDA_REMOTE``.
     ``on_event`` is called from the run's own thread; a code to scan is the event ``qr``.
 
     Raises the named errors of ``linda_cli.errors``: ``BadNumber`` and ``Misused`` for arguments that are wrong, before
@@ -148,7 +150,15 @@ def start(
             where = where.sandbox()
             arguments = (*around.enter_context(stand_in(where.sandbox_server, keep=keep_browser)), *arguments)
         run = prepare(
-            where, number, tell, browser_args=arguments, proxy=proxy, link_with=link_with, engine=engine, **options
+            where,
+            number,
+            tell,
+            browser_args=arguments,
+            proxy=proxy,
+            remote=remote,
+            link_with=link_with,
+            engine=engine,
+            **options,
         )
 
         def walk() -> None:

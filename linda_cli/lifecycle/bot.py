@@ -221,7 +221,7 @@ class Bot:
             # Its lines are to be seen when it says them.
             "PYTHONUNBUFFERED": "1",
             **_with_driver(),
-            **scrubbed_environment(),
+            **scrubbed_environment(for_bot=True),
             **_past_proxies(),
             "LINDA_DEBUGGER_ADDRESS": self._address,
             "LINDA_SESSION": self._run.number or "",

@@ -27,6 +27,7 @@ class Lane(StrEnum):
     NETWORK = "network"
     PULSE = "pulse"
     BOT = "bot"
+    UPLOAD = "upload"
     MEMORY = "memory"
     NONE = "none"
 
@@ -253,6 +254,15 @@ class BackUp(Action):
     lane: ClassVar[Lane] = Lane.DISK
     reason: str
     replaces: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Upload(Action):
+    """Bring the backups into the object store, within so many seconds. ``troubled``: that it fails was told."""
+
+    lane: ClassVar[Lane] = Lane.UPLOAD
+    within: float
+    troubled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,6 +164,16 @@ class Saving:
 
 
 @dataclass(frozen=True, slots=True)
+class Uploading:
+    """What is known of the object store. ``due``: something was saved since the last upload that began."""
+
+    due: bool = False
+    next_at: float = 0.0
+    tries: int = 0
+    troubled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Outage:
     """One stretch without a connection."""
 
@@ -224,6 +234,7 @@ class Ending:
     bot: bool = False
     closed: bool = False
     backed_up: bool = False
+    upload_failed: bool = False
     tidied: bool = False
     noted: bool = False
     told: bool = False
@@ -243,6 +254,7 @@ class Knowledge:
     restoration: Restoration = field(default_factory=Restoration)
     linking: Linking = field(default_factory=Linking)
     saving: Saving = field(default_factory=Saving)
+    uploading: Uploading = field(default_factory=Uploading)
     browser: Browser = Browser.NONE
     browser_id: int = 0
     browser_at: float = 0.0
@@ -424,6 +436,8 @@ class Knowledge:
             case do.BackUp():
                 every = know.options.backup_every
                 return replace(know, saving=replace(know.saving, next_backup=at + every if every else float("inf")))
+            case do.Upload():
+                return replace(know, uploading=replace(know.uploading, due=False))
             case do.MeasureLogin():
                 return replace(know, measured_at=at)
             case do.RevokeLogin(login=login, reason=reason):
@@ -530,8 +544,11 @@ class Knowledge:
                 return replace(self, linking=replace(self.linking, submitted_at=at))
             case do.EndBot(), _:
                 return replace(self, bot_runs=False, ending=replace(self.ending, bot=True))
-            case do.BackUp(), _ if self.phase is Phase.SHUTDOWN:
-                return replace(self, ending=replace(self.ending, backed_up=True))
+            case do.BackUp(), _:
+                ending = replace(self.ending, backed_up=self.ending.backed_up or self.phase is Phase.SHUTDOWN)
+                return replace(self, ending=ending)._upload_due()
+            case do.Upload(), _:
+                return replace(self, uploading=Uploading(due=self.uploading.due))
             case do.TidyProfile(), _:
                 return replace(self, ending=replace(self.ending, tidied=True))
             case do.Arrive(), _:
@@ -615,6 +632,8 @@ class Knowledge:
                 return replace(self, bot_runs=False, ending=replace(self.ending, bot=True))
             case do.BackUp() if self.phase is Phase.SHUTDOWN:
                 return replace(self, ending=replace(self.ending, backed_up=True))
+            case do.Upload():
+                return self._upload_failed(at)
             case do.TidyProfile():
                 return replace(self, ending=replace(self.ending, tidied=True))
             case do.PrepareProfile() | do.DropServiceWorker():
@@ -808,7 +827,7 @@ class Knowledge:
                 self,
                 saving=replace(self.saving, saved=True, why="", login=result.login),
                 login=result.login or self.login,
-            )
+            )._upload_due()
         return replace(self, saving=replace(self.saving, why=result.why))
 
     # -- phases and words
@@ -870,6 +889,21 @@ class Knowledge:
             ),
             # What failed because the network is away says nothing of how often it is worth trying.
             retries=self.retries + (self.network.up is not False),
+        )
+
+    def _upload_due(self) -> Knowledge:
+        if self.options.remote is None:
+            return self
+        return replace(self, uploading=replace(self.uploading, due=True))
+
+    def _upload_failed(self, at: float) -> Knowledge:
+        """It is tried again after a growing pause; at the end once, because whoever starts next catches up."""
+        before = self.uploading
+        pause = pause_after(before.tries, self.options.pace, self.chance)
+        return replace(
+            self,
+            uploading=Uploading(due=True, next_at=at + pause, tries=before.tries + 1, troubled=True),
+            ending=replace(self.ending, upload_failed=self.ending.upload_failed or self.phase is Phase.SHUTDOWN),
         )
 
     def _arrived(self, action: do.Arrive, at: float) -> Knowledge:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from linda_cli.browser.proxy import Proxy
 from linda_cli.errors import Misused
+from linda_cli.object_store.settings import RemoteSettings
 
 
 class LinkMethod(StrEnum):
@@ -73,7 +74,7 @@ class Options:
     ``hung_after``: a browser without a sign of life for this long is replaced. ``can_show``: there is somewhere a code
     can be seen after a logout. ``link_again`` False: a logout ends the run, whatever else. ``backup_every`` 0: never.
     ``owner``: whose a login is that this run links, None for the command line. ``proxy``: all that the browser asks
-    for goes through it.
+    for goes through it. ``remote``: the object store that gets the backups.
     ``max_memory``: megabytes past which the browser is restarted in a quiet moment; 0: it is not.
     ``driver_at_once`` False: no ChromeDriver before somebody asks for it, and saving does not
     ask; for who has many sessions and speaks to few pages.
@@ -99,6 +100,7 @@ class Options:
     url: str = "https://web.whatsapp.com/"
     browser_args: tuple[str, ...] = ()
     proxy: Proxy | None = None
+    remote: RemoteSettings | None = None
     signals: Path | None = None
     max_memory: int = 0
     pace: Pace = field(default_factory=Pace)

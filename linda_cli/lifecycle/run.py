@@ -42,6 +42,7 @@ from linda_cli.whatsapp.selectors import load
 if TYPE_CHECKING:
     from linda_cli.lifecycle.bot import Bot
     from linda_cli.lifecycle.browser_session import BrowserSession
+    from linda_cli.lifecycle.service_manager import ServiceManager
 
 _LONGEST_WAIT = 60.0
 
@@ -55,6 +56,7 @@ class Run:
         self.on_event = on_event
         self.number = number
         self.bot: Bot | None = None
+        self.service_manager: ServiceManager | None = None
         self._inbox: queue.SimpleQueue[Observation] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._locks = contextlib.ExitStack()
@@ -174,6 +176,9 @@ class Run:
             # An interrupted restore or linking of this session is put right before anyone looks at it.
             with store.store_lock(self.number):
                 pass
+            if store.state.entry(self.number).get("lastState") == "ready":
+                # The word of a run that was killed: this one has not said it yet (linda info --check).
+                self._actions.begin(do.Note({"lastState": "disconnected"}))
             self._warn_of_copies(self.number)
 
     def _warn_of_copies(self, number: str) -> None:
@@ -196,6 +201,9 @@ class Run:
         self._actions.held.bot = self.bot
         orphans_ended = False
         while True:
+            if self.service_manager is not None:
+                # Here, because this is what must not hang.
+                self.service_manager.alive()
             for action in self._decided(know):
                 if isinstance(action, do.End):
                     return action.error
@@ -216,7 +224,8 @@ class Run:
 
     def _heard(self, know: Knowledge, until: float) -> Knowledge:
         """What is known after the next observations, or after a while."""
-        patience = min(_LONGEST_WAIT, max(0.0, until - time.monotonic()))
+        longest = self.service_manager.every if self.service_manager is not None else None
+        patience = min(longest or _LONGEST_WAIT, _LONGEST_WAIT, max(0.0, until - time.monotonic()))
         try:
             observation = self._inbox.get(timeout=patience)
         except queue.Empty:

@@ -14,6 +14,13 @@ PATIENCE = 120.0
 """Seconds after which the end no longer waits for a part of it: a large login on a slow disk takes its time."""
 
 
+UPLOAD_WITHIN = 30.0
+"""Seconds for the upload at the end: the next run catches up with what is left."""
+
+UPLOAD_ENDS = 60.0
+"""Seconds after which the end waits for no upload: a store that is frozen hears nobody."""
+
+
 def shutdown(know: Knowledge, now: float) -> tuple[Action, ...]:
     """What is left of the way out."""
     ending = know.ending
@@ -28,6 +35,9 @@ def shutdown(know: Knowledge, now: float) -> tuple[Action, ...]:
         return (do.CloseBrowser(kept=ending.keep),)
     if not ending.backed_up and know.was_ready and not ending.keep and not over:
         return (do.BackUp("stop", replaces=True),)
+    upload = _last_upload(know, now)
+    if upload:
+        return upload
     if not ending.tidied and not ending.keep and not over:
         return (do.TidyProfile(),)
     if not ending.noted:
@@ -35,6 +45,14 @@ def shutdown(know: Knowledge, now: float) -> tuple[Action, ...]:
     if ending.error is None and not ending.told:
         return (do.Tell("stopped", {"reason": ending.reason}),)
     return (do.End(ending.error),)
+
+
+def _last_upload(know: Knowledge, now: float) -> tuple[Action, ...]:
+    """The last backup goes up, too. One try, and not for long: the next run catches up."""
+    until, busy = know.ending.since + UPLOAD_ENDS, know.is_busy(Lane.UPLOAD)
+    if know.ending.upload_failed or now >= until or not (know.uploading.due or busy):
+        return ()
+    return (do.Wait(until),) if busy else (do.Upload(UPLOAD_WITHIN, know.uploading.troubled),)
 
 
 def _facts(know: Knowledge) -> dict[str, object]:

@@ -14,6 +14,7 @@ from linda_cli.lifecycle.events import OnEvent, event
 from linda_cli.lifecycle.options import Engine, LinkMethod, Options, chosen
 from linda_cli.lifecycle.run import Run
 from linda_cli.lifecycle.store import store_at
+from linda_cli.object_store.settings import remote_settings
 from linda_cli.sessions.home import Home
 from linda_cli.sessions.number import parse_number
 from linda_cli.whatsapp.page import ORIGIN, URL
@@ -30,12 +31,14 @@ def prepare(
     browser_args: Sequence[str] = (),
     beside: Wanted | None = None,
     proxy: str | None = None,
+    remote: str | None = None,
     link_with: str = LinkMethod.QR,
     engine: str = Engine.SELENIUM,
     **options: Any,
 ) -> Run:
     """A run in ``home`` that has not begun. ``browser_args`` come after those of ``LINDA_CHROME_ARGS``; ``beside`` is
-    the bot that runs with it; ``proxy`` a URL, else ``LINDA_PROXY``.
+    the bot that runs with it; ``proxy`` a URL, else ``LINDA_PROXY``; ``remote`` the object store's, else
+    ``LINDA_REMOTE``.
 
     Raises ``Misused`` and ``BadNumber`` before anything is touched.
     """
@@ -45,6 +48,7 @@ def prepare(
         engine=chosen(Engine, engine, "engine"),
         url=address(os.environ.get("LINDA_URL")),
         proxy=proxy_of(proxy, os.environ.get("LINDA_PROXY")),
+        remote=remote_settings(remote),
         browser_args=(*extra_arguments(os.environ.get("LINDA_CHROME_ARGS", "")), *browser_args),
     )
 

@@ -35,6 +35,9 @@ AFTER_RETURN = 6.0
 SLOW = 2.0
 """Seconds without an answer after which a browser is called slow; it is left alone."""
 
+UPLOAD_WITHIN = 1800.0
+"""Seconds for one upload: 300 MB over a slow line. What was uploaded by then is not uploaded again."""
+
 MEASURE_EVERY = 10.0
 SELDOM = 300.0
 
@@ -102,6 +105,7 @@ def _ready(know: Knowledge, now: float) -> tuple[Action, ...]:
     return (
         _save(know, now)
         or _interval(know, now)
+        or _upload(know, now)
         or _memory(know, now)
         or _pulse(know, now)
         or (do.Wait(_next(know, now)),)
@@ -132,6 +136,13 @@ def _interval(know: Knowledge, now: float) -> tuple[Action, ...]:
     if now < know.saving.next_backup or know.is_busy(Lane.DISK):
         return ()
     return (do.BackUp("interval"),)
+
+
+def _upload(know: Knowledge, now: float) -> tuple[Action, ...]:
+    uploading = know.uploading
+    if know.options.remote is None or not uploading.due or know.is_busy(Lane.UPLOAD) or now < uploading.next_at:
+        return ()
+    return (do.Upload(UPLOAD_WITHIN, uploading.troubled),)
 
 
 def _memory(know: Knowledge, now: float) -> tuple[Action, ...]:
@@ -322,6 +333,8 @@ def _next(know: Knowledge, now: float) -> float:
     """The next moment at which something may be due although nothing is observed."""
     moments = [next_moment(know, now), know.saving.next_backup]
     saving, outage = know.saving, know.outage
+    if know.uploading.due:
+        moments.append(know.uploading.next_at)
     if not saving.saved:
         moments += [saving.next_at, saving.ready_at + SAVE_DELAY, saving.ready_at + know.options.timeout]
     if know.up:

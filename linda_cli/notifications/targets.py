@@ -119,7 +119,7 @@ def _tried(words: Sequence[str], text: str) -> str | None:
     try:
         process = subprocess.Popen(
             words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            env=scrubbed_environment(), start_new_session=True,
+            env=scrubbed_environment(for_bot=True), start_new_session=True,
         )  # fmt: skip
     except OSError as problem:
         return str(problem.strerror or "it cannot be started")

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     FAILED = "failed"
     DISK = "disk_nearly_full"
     BACKUP = "backup_failing"
+    UPLOAD = "upload_failing"
     NOT_READY = "not_ready"
 
 
@@ -82,6 +83,10 @@ class Troubles:
             return self._end(session, (Kind.BACKUP,), now)
         if name == "backup_failed":
             return self._begin(session, Kind.BACKUP, f"no backup was made: {facts.get('reason')}", now)
+        if name == "upload_failed":
+            return self._begin(session, Kind.UPLOAD, f"a backup is not in the object store: {facts.get('reason')}", now)
+        if name == "uploaded":
+            return self._end(session, (Kind.UPLOAD,), now)
         if name in ("disconnected", "waiting"):
             away = {who: now, **self.away}
             return replace(self, away=away, ready=self.ready - {who}), ()

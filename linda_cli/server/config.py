@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from linda_cli.errors import Misused
 from linda_cli.lifecycle.options import Options, Pace
+from linda_cli.object_store.settings import remote_settings
 
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*\.?", re.IGNORECASE)
 SHORTEST_SECRET = 32
@@ -30,7 +31,8 @@ class Settings:
     ``hosts``: Host names to accept beside loopback and ``host``. ``webhook_networks``: private networks webhooks may
     call. ``jwt_secrets``: the first signs, each is accepted. ``root_path``: below which path a proxy serves this;
     ``proxies``: networks whose forwarded headers are believed. ``notify``: URLs of apprise, ``on_event``: a command:
-    who is told of troubles.
+    who is told of troubles. ``remote``: the object store that
+    gets the backups, None for that of ``LINDA_REMOTE``.
     """
 
     host: str = "127.0.0.1"
@@ -56,6 +58,7 @@ class Settings:
     browser_args: tuple[str, ...] = ()
     root_path: str = ""
     proxies: tuple[str, ...] = ()
+    remote: str | None = None
     max_memory: int = 0
     notify: tuple[str, ...] = ()
     on_event: str | None = None
@@ -75,6 +78,8 @@ class Settings:
         """Raise ``Misused`` for invalid options, before anything is started."""
         if not is_loopback(self.host):
             self._check_secret()
+        # Every run asks for it again; here before anything is started.
+        remote_settings(self.remote)
         if not 0 <= self.port <= 65535:
             raise Misused(f"{self.port} is no port", "linda serve --port 8350")
         if self.at_once < 1 or min(self.timeout, self.cleanup_every, self.stop_within) <= 0:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 import uvicorn
 
 from linda_cli.lifecycle.events import event
+from linda_cli.lifecycle.service_manager import ServiceManager
 from linda_cli.lifecycle.signals import heard_signals
 from linda_cli.server.app import create_app
 from linda_cli.server.http_protocol import IDLE_WITHIN, BoundedHttpProtocol, most_connections, raise_file_limit
@@ -23,17 +24,25 @@ from linda_cli.server.services import Services
 from linda_cli.sessions import served
 
 
-def run(services: Services, listening: socket.socket, noted: Sequence[int]) -> None:
+def run(
+    services: Services, listening: socket.socket, noted: Sequence[int], manager: ServiceManager | None = None
+) -> None:
     """Serve until a signal; ``noted`` are those that came before. Every run has ended then, or was late."""
     BoundedHttpProtocol.most = most_connections(raise_file_limit(), len(services.accounts.all()))
     namespace = AccountNamespace(services.service, services.authenticator, services.workers)
     services.metrics.clients = lambda: namespace.clients
     services.metrics.connections = lambda: BoundedHttpProtocol.open_connections
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_run(services, namespace, listening, noted))
+        runner.run(_run(services, namespace, listening, noted, manager))
 
 
-async def _run(services: Services, namespace: AccountNamespace, listening: socket.socket, noted: Sequence[int]) -> None:
+async def _run(
+    services: Services,
+    namespace: AccountNamespace,
+    listening: socket.socket,
+    noted: Sequence[int],
+    manager: ServiceManager | None,
+) -> None:
     config = uvicorn.Config(
         create_app(services, namespace), lifespan="off", log_config=None, access_log=False,
         timeout_graceful_shutdown=2, server_header=False, http=BoundedHttpProtocol, ws=BoundedWebSocketProtocol,
@@ -46,8 +55,15 @@ async def _run(services: Services, namespace: AccountNamespace, listening: socke
     loop = asyncio.get_running_loop()
     carrying = loop.create_task(_carry(services, namespace))
     services.revocations.changed = lambda: _soon(loop, namespace)
-    leaving = _Leaving(services, server)
-    server.once_started = lambda: _say(services, listening)
+    leaving = _Leaving(services, server, manager)
+    beating = loop.create_task(_beat(manager))
+
+    def started() -> None:
+        _say(services, listening)
+        if manager is not None:
+            manager.ready("accepts requests")
+
+    server.once_started = started
     for one in heard_signals():
         loop.add_signal_handler(one, leaving.heard, one)
     for number in noted:
@@ -56,9 +72,10 @@ async def _run(services: Services, namespace: AccountNamespace, listening: socke
         await server.serve(sockets=[listening])
     finally:
         services.revocations.changed = lambda: None
-        carrying.cancel()
-        with contextlib.suppress(asyncio.CancelledError):  # it was cancelled by us
-            await carrying
+        for task in (carrying, beating):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):  # it was cancelled by us
+                await task
 
 
 def _soon(loop: asyncio.AbstractEventLoop, namespace: AccountNamespace) -> None:
@@ -77,11 +94,19 @@ async def _carry(services: Services, namespace: AccountNamespace) -> None:
             await asyncio.sleep(0.1)
 
 
+async def _beat(manager: ServiceManager | None) -> None:
+    """Signs of life from the event loop, which is what must not hang."""
+    while manager is not None and manager.every is not None:
+        manager.alive()
+        await asyncio.sleep(manager.every)
+
+
 class _Leaving:
     """The way out: browsers are closed while the server still answers. A second Ctrl-C ends the process at once."""
 
-    def __init__(self, services: Services, server: uvicorn.Server) -> None:
+    def __init__(self, services: Services, server: uvicorn.Server, manager: ServiceManager | None) -> None:
         self._services = services
+        self._manager = manager
         self._server = server
         self._task: asyncio.Task[None] | None = None
 
@@ -93,6 +118,8 @@ class _Leaving:
             os._exit(130)
 
     async def _leave(self, name: str) -> None:
+        if self._manager is not None:
+            self._manager.stopping()
         self._services.tell(event("stopping", None, {"reason": name}))
         late = await asyncio.to_thread(self._services.supervisors.close)
         if late:

@@ -19,6 +19,7 @@ from typing import Any
 
 from linda_cli.errors import Failed, HomeUnusable, InUse
 from linda_cli.lifecycle.events import Event, event
+from linda_cli.lifecycle.service_manager import ServiceManager
 from linda_cli.lifecycle.signals import heard_signals
 from linda_cli.notifications import announcing
 from linda_cli.server.account_state import AccountState
@@ -56,10 +57,11 @@ def serve(home: Home, settings: Settings, tell: Tell) -> None:
     Raises ``Misused``, ``InUse`` for a second server or a taken port, ``Failed`` for a database that is away.
     """
     settings.check()
+    manager = ServiceManager.of_environment()
     home.make()
     with _only_one(home), _listening(settings) as listening:
         try:
-            _serve(home, settings, tell, listening)
+            _serve(home, settings, tell, listening, manager)
         finally:
             served.forget(home)
 
@@ -74,7 +76,9 @@ def _only_one(home: Home) -> Iterator[None]:
         yield
 
 
-def _serve(home: Home, settings: Settings, tell: Tell, listening: socket.socket) -> None:
+def _serve(
+    home: Home, settings: Settings, tell: Tell, listening: socket.socket, manager: ServiceManager | None
+) -> None:
     def say(what: str) -> None:
         tell(event("note", None, {"what": what}))
 
@@ -131,7 +135,7 @@ def _serve(home: Home, settings: Settings, tell: Tell, listening: socket.socket)
             )  # fmt: skip
             for number in service.unfinished_removals():
                 workers.submit(functools.partial(service.finish_removal, number))
-            run.run(services, listening, noted)
+            run.run(services, listening, noted, manager)
             workers.close()
         finally:
             if not supervisors.closing:

@@ -108,6 +108,7 @@ class Supervisors:
             driver_at_once=False,
             max_memory=settings.max_memory,
             proxy=self.accounts.proxy_of(number),
+            remote=settings.remote,
         )
 
     def publish(self, heard: Event) -> None:

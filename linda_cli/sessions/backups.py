@@ -28,7 +28,7 @@ from linda_cli.sessions.durable import (
     sync_folder,
     write_whole,
 )
-from linda_cli.sessions.home import Home, Stamped
+from linda_cli.sessions.home import Home, Stamped, parse_stamped
 from linda_cli.sessions.login import Login, read_login
 from linda_cli.sessions.login_files import (
     BLOBS,
@@ -320,6 +320,36 @@ def unpack(home: Home, stamped: Stamped, target: Path) -> Manifest:
     if damage:
         raise unusable(stamped.name, damage)
     return manifest
+
+
+def receive(home: Home, name: str, manifest: Manifest, fill: Callable[[Path], None]) -> Stamped:
+    """Make a backup of files that come from elsewhere: ``fill`` writes them into a new folder.
+
+    It gets its name once every byte is as ``manifest`` says and the whole is a sound login. A damaged backup of this
+    name gives way to it. Raises ``BackupUnusable``, and what ``fill`` raises; nothing is left of it then.
+    """
+    stamped = parse_stamped(name)
+    if stamped is None or stamped.number != manifest.number:
+        raise unusable(name, "it is the backup of another number")
+    work = home.work_in_cache("making", stamped.number, stamped.ms)
+    try:
+        make_folder(work)
+        _make_folders(work, (entry.path for entry in manifest.files))
+        fill(work)
+        wrong = trouble(work, manifest, thorough=True)
+        if wrong is None:
+            unsynced = [entry.path for entry in manifest.files]
+            wrong = _sound_and_durable(work, manifest.login is None, unsynced)[1]
+        if wrong:
+            raise unusable(name, wrong)
+        write_manifest(work, manifest)
+        if os.path.lexists(home.at(stamped)):
+            drop(home, stamped)
+        move(work, home.at(stamped))
+    finally:
+        if work.exists():
+            remove_tree(work)
+    return stamped
 
 
 def _sound_and_durable(

@@ -46,6 +46,9 @@ GENERAL = (
     General("chrome-args", "LINDA_CHROME_ARGS"),
     General("url", "LINDA_URL"),
     General("proxy", "LINDA_PROXY", is_secret=True),
+    General("remote", "LINDA_REMOTE"),
+    General("remote-identity", "LINDA_REMOTE_IDENTITY", is_path=True),
+    General("remote-recipients", "LINDA_REMOTE_RECIPIENTS"),
     General("database-url", "LINDA_DATABASE_URL", is_secret=True),
     General("jwt-secret-file", "JWT_SECRET_FILE", is_path=True),
 )

@@ -152,6 +152,14 @@ class Home:
         """The lock of a session's files, held for seconds."""
         return self.cache / "locks" / f"store-{number}.lock"
 
+    def remote_keys(self, number: str) -> Path:
+        """With which keys a session's backups go to object stores."""
+        return self.cache / f"remote-{number}.json"
+
+    def remote_lock(self, number: str) -> Path:
+        """The lock of a session's backups in object stores."""
+        return self.cache / "locks" / f"remote-{number}.lock"
+
     @property
     def state_lock(self) -> Path:
         """The lock of the state file."""
@@ -239,7 +247,13 @@ class Home:
         """Writes that were killed before their file had its name, as far as the holder of this store lock may know."""
         found = [
             *unfinished(self.root, self.state_file.name),
-            *unfinished(self.cache, self.forgotten(number).name, self.hash_memory(number).name, "browser.json"),
+            *unfinished(
+                self.cache,
+                self.forgotten(number).name,
+                self.hash_memory(number).name,
+                self.remote_keys(number).name,
+                "browser.json",
+            ),
         ]
         for backup in self.stamped("backup", number):
             found += unfinished(self.at(backup), "backup.json")

@@ -24,7 +24,17 @@ from linda_cli.sessions.state import State
 from linda_cli.sessions.storage.formats import formats_of
 from linda_cli.sessions.storage.inspection import never
 from linda_cli.sessions.storage.paths import IDB_SQLITE
-from linda_cli.sessions.values import Backup, Info, Overview, RunBy, Running, Summary, World
+from linda_cli.sessions.values import (
+    AllReady,
+    Backup,
+    Info,
+    Overview,
+    Readiness,
+    RunBy,
+    Running,
+    Summary,
+    World,
+)  # fmt: skip
 from linda_cli.sessions.verdict import can_restore, verdict
 from linda_cli.storage_format import StorageFormat
 
@@ -296,6 +306,18 @@ class Reading:
             return None
         holder = self.run_holder(number)
         return Running(running.pid, running.debugger_address, holder, running.memory_mb)
+
+    def readiness(self, numbers: Sequence[str]) -> AllReady:
+        """Whether the runs that hold these sessions say ready. Nothing of a login is read: it takes milliseconds."""
+        entries = self.state.entries()
+        each = tuple(self._readiness(number, entries.get(number) or {}) for number in numbers)
+        return AllReady(bool(each) and all(one.ready for one in each), each)
+
+    def _readiness(self, number: str, entry: Mapping[str, Any]) -> Readiness:
+        if holder_of(self.home.run_lock(number)) is None:
+            return Readiness(number, False, "no run holds it")
+        state = str(entry.get("lastState") or "new")
+        return Readiness(number, state == "ready", "" if state == "ready" else state.replace("_", " "))
 
     def run_holder(self, number: str) -> RunBy | None:
         """The linda that is running this session now."""

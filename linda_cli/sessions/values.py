@@ -119,3 +119,20 @@ class Overview:
     sessions: tuple[Summary, ...]
     other_logins: tuple[OtherLogin, ...] = ()
     """Logins in ``sessions/`` under names that linda does not look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether the run that holds a session says ready. ``reason``: why not, empty where it is."""
+
+    session: str
+    ready: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AllReady:
+    """The answer of ``linda info --check``. ``ready``: every session that was asked about is."""
+
+    ready: bool
+    sessions: tuple[Readiness, ...]

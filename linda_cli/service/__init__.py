@@ -1,0 +1,1 @@
+"""``linda service``: a session or a server that starts with the machine, by systemd or by cron."""
