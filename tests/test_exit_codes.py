@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -321,6 +322,12 @@ class TestLinking:
             expected = {12} if kind == "damaged" else {13}
         with linked.linda.start(number, "--no-link") as run:
             assert run.end() in expected
+        assert run.all("qr") == []
+
+    def test_with_no_link_an_empty_home_shows_no_code_for_a_new_number(self, make_world: Callable[..., World]) -> None:
+        run = make_world().linda.start("--no-link")
+        with run:
+            assert run.end() == 13
         assert run.all("qr") == []
 
     def test_a_logout_with_nowhere_to_show_a_code_is_16(self, linked: World) -> None:

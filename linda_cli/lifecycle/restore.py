@@ -81,7 +81,8 @@ def restore(know: Knowledge, now: float) -> tuple[Action, ...]:
 def _next_step(know: Knowledge, now: float) -> tuple[Action, ...]:
     restoration = know.restoration
     if know.number is None:
-        return (do.BeginLinking(),)
+        refusal = link_refusal(know)
+        return _give_up(know, refusal) if refusal is not None else (do.BeginLinking(),)
     if restoration.error is not None and know.disk is None:
         return _give_up(know, restoration.error)
     if know.disk is None:
