@@ -73,7 +73,7 @@ def _not_proven(number: str, why: str) -> Unreachable:
 
 
 def _ask_page(store: Store, number: str, tab: Tab, page: PageDescription) -> str:
-    """Have the page log out: ``asked``, or why it was not. Noted first, so that the run can tell by whom it was."""
+    """Have the page log out: ``asked``, or why it was not. Noted first, so that the run can tell who asked."""
     store.state.ask_logout(number)
     asked = page_actions.log_out(tab, page)
     if asked != "asked":

@@ -178,7 +178,7 @@ class State:
         self.update(number, lambda entry: set_owner(entry, owner))
 
     def ask_logout(self, number: str) -> None:
-        """Note that the page is asked to log out, so that whoever sees the logout can say by whom."""
+        """Note that the page is asked to log out, so that a run that sees the logout can say who asked."""
         self.save(number, logoutAskedAt=iso(now_ms()))
 
     def take_back_logout(self, number: str) -> None:

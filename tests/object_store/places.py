@@ -43,7 +43,7 @@ def served(command: list[str], port: int, log: Path) -> Iterator[subprocess.Pope
     try:
         deadline = time.monotonic() + 60
         while True:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # it does not listen yet
                 socket.create_connection(("127.0.0.1", port), 1).close()
                 break
             assert process.poll() is None, log.read_text()

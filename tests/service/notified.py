@@ -50,7 +50,7 @@ def service_manager(folder: Path, *, abstract: bool = False) -> Iterator[Manager
 
         def listen() -> None:
             while not done.is_set():
-                with contextlib.suppress(TimeoutError):
+                with contextlib.suppress(TimeoutError):  # nothing came: look whether the test is over
                     made.take(listening.recv(4096))
 
         thread = threading.Thread(target=listen, daemon=True)

@@ -123,7 +123,7 @@ def _brought_in(
         ) from problem
     try:
         must_open_here(store, store.home.at(stamped), login.digest, f"the login in {profile.name}", "adopted")
-    except BaseException:
+    except BaseException:  # Ctrl-C too: what was brought in must not stay half done; raised again
         backups.drop(store.home, stamped)
         raise
     return stamped, place(store, stamped)

@@ -84,7 +84,7 @@ def encrypt_for_keys(plain: Iterable[bytes], recipients: Sequence[Any], file: Bi
     reader = _Reader(plain)
     try:
         pyrage.encrypt_io(reader, file, list(recipients))
-    except BaseException:
+    except BaseException:  # pyrage has its own error for what our reader raised; ours, or its own, goes on
         if reader.problem is not None:
             raise reader.problem from None
         raise

@@ -106,7 +106,7 @@ def _moved(store: Store, number: str, target: Path) -> str | None:
             return profiles.quarantine(
                 store.home, number, store.profile(number), f"moved to another home by {target.name}"
             )
-    except BaseException:
+    except BaseException:  # Ctrl-C too: the session stays here, so no second copy may; raised again
         target.unlink(missing_ok=True)
         store.state.welcome(number)
         raise
@@ -132,7 +132,7 @@ def _written(target: Path, description: Description, folder: Path, seal: Seal) -
             raise Failed(f"{target} was made by somebody else meanwhile", f"ls -l {quote(str(target))}")
         part.rename(target)
         sync_folder(target.parent)
-    except BaseException as problem:
+    except BaseException as problem:  # Ctrl-C too: no part of a login may stay; raised again
         part.unlink(missing_ok=True)
         if isinstance(problem, OSError):
             raise Failed(

@@ -99,7 +99,7 @@ def place(store: Store, stamped: Stamped) -> str | None:
     where that fails."""
     try:
         return store.place(stamped.number, stamped).aside
-    except BaseException:
+    except BaseException:  # Ctrl-C too: nothing half imported may stay; raised again
         backups.drop(store.home, stamped)
         raise
 
@@ -158,7 +158,7 @@ def _unpacked(store: Store, archive: ArchiveReader, description: Description) ->
         backups.write_manifest(work, manifest)
         stamped = Stamped(f"backup-{number}-{ms}", "backup", number, ms)
         move(work, store.home.at(stamped))
-    except BaseException as problem:
+    except BaseException as problem:  # Ctrl-C too: nothing half imported may stay; raised again
         if work.exists():
             remove_tree(work)
         if isinstance(problem, OSError):
