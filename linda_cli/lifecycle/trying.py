@@ -35,6 +35,9 @@ NUMBER = "971505760056"
 PATIENCE = 40.0
 """Seconds that a step may take before the trial has failed."""
 
+_EVENTS = 1000
+"""Events that may wait; a trial has some tens."""
+
 _KEPT = ("LINDA_CHROME", "LINDA_CHROMEDRIVER", "LINDA_CHROME_ARGS")
 _ENDS_WITHIN = 30.0
 
@@ -201,7 +204,8 @@ class _LindaStart:
         )  # fmt: skip
         self._tell = tell
         self._seen: list[str] = []
-        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        # Full, the reader waits, and with it the run's own writer, which is made for slow readers.
+        self._events: queue.Queue[Event | None] = queue.Queue(_EVENTS)
         self._reader = threading.Thread(target=self._read, name="try", daemon=True)
         self._reader.start()
 
