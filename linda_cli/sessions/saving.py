@@ -74,14 +74,18 @@ class Saving(Reading):
     def both_locks(self, number: str) -> Iterator[None]:
         """Both locks, and no browser on the profile: what restore and clear need."""
         with self.run_lock(number), self.store_lock(number):
-            running = self.world.running(self.profile(number))
-            if running is not None:
-                raise InUse(
-                    f"a browser runs on the profile of {number}: pid {running.pid}",
-                    f"linda stop {number}",
-                    pid=running.pid,
-                )
+            self.refuse_browser(number)
             yield
+
+    def refuse_browser(self, number: str) -> None:
+        """Raise ``InUse`` where a browser runs on the profile, kept ones included; the caller has the run lock."""
+        running = self.world.running(self.profile(number))
+        if running is not None:
+            raise InUse(
+                f"a browser runs on the profile of {number}: pid {running.pid}",
+                f"linda stop {number}",
+                pid=running.pid,
+            )
 
     def adopt_leftovers(self) -> None:
         """Give the profiles of killed linking runs their number's name, where the browser is gone."""

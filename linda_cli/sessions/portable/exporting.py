@@ -13,7 +13,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any, BinaryIO
 
-from linda_cli.errors import BackupUnusable, Failed, InUse, Misused, SessionNotFound
+from linda_cli.errors import BackupUnusable, Failed, Misused, SessionNotFound
 from linda_cli.sessions import profiles
 from linda_cli.sessions.clock import iso, now_ms
 from linda_cli.sessions.durable import sync_folder
@@ -87,13 +87,7 @@ def _is_of_use(store: Store, number: str) -> None:
 def _given_up(store: Store, number: str) -> Iterator[None]:
     """Nobody runs the session, and nobody may begin to."""
     with store.run_lock(number):
-        running = store.world.running(store.profile(number))
-        if running is not None:
-            raise InUse(
-                f"a browser runs on the profile of {number}: pid {running.pid}",
-                f"linda stop {number}",
-                pid=running.pid,
-            )
+        store.refuse_browser(number)
         yield
 
 
