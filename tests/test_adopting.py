@@ -19,6 +19,7 @@ from chaos.homes import DATABASE, home_at, make_profile, make_sqlite_profile
 from linda_cli.browser.binaries import find_browser
 from linda_cli.sandbox.server import Sandbox
 from linda_cli.sessions.portable.foreign import Kind, find_profiles, parse_states
+from tests.as_nobody import NOBODY, give, linda_as_nobody, needs_root, shared_folder
 from tests.linda import NUMBER, Linda, World, flip
 from tests.server.served import install
 
@@ -163,6 +164,24 @@ class TestWhatIsNotAdopted:
         done = linda.run("adopt", str(project))
         assert done.code == 10
         assert "there is no WhatsApp login" in done.err
+
+    @needs_root
+    def test_a_folder_that_may_not_be_entered_hides_no_other_and_is_named_where_nothing_is_found(self) -> None:
+        for shared in shared_folder():
+            closed, open_ = shared / "project" / "tokens" / "a", shared / "project" / "tokens" / "b"
+            for folder in (closed, open_):
+                make_profile(folder)
+            give(shared, NOBODY)
+            closed.chmod(0o700)
+            os.chown(closed, 0, 0)
+            words = ("--home", str(shared / "home"), "adopt", str(shared / "project"))
+            done = linda_as_nobody(*words)
+            assert done.code == 0, done
+            shutil.rmtree(open_)
+            nothing = linda_as_nobody(*words)
+            assert nothing.code == 14, nothing
+            assert f"{closed} belongs to another user" in nothing.err
+            assert f"sudo chown -R {NOBODY}:" in nothing.err
 
     def test_a_damaged_login_a_session_that_is_there_and_one_that_was_unlinked_here(
         self, linda: Linda, tmp_path: Path

@@ -10,7 +10,7 @@ from shlex import quote
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from linda_cli.errors import InUse, LindaError, PartlyDone, ProfileDamaged, ProfileNotFound
+from linda_cli.errors import InUse, LindaError, PartlyDone, ProfileDamaged, ProfileNotFound, StoreUnreadable
 from linda_cli.sessions import backups
 from linda_cli.sessions.backups import Origin
 from linda_cli.sessions.checks import look
@@ -18,9 +18,10 @@ from linda_cli.sessions.clock import iso, now_ms
 from linda_cli.sessions.durable import remove_tree
 from linda_cli.sessions.home import parse_stamped
 from linda_cli.sessions.login import Login, read_login
-from linda_cli.sessions.portable.foreign import ForeignProfile, Kind, find_profiles, states_beside
+from linda_cli.sessions.portable.foreign import ForeignProfile, Kind, find_profiles, first_unreadable, states_beside
 from linda_cli.sessions.portable.importing import must_be_free, must_be_linked, must_open_here, place
 from linda_cli.sessions.results import Adopted, AdoptedOne
+from linda_cli.sessions.storage import ownership
 from linda_cli.sessions.store import Store
 
 State = Mapping[str, Mapping[str, Any]]
@@ -35,6 +36,13 @@ def adopt_logins(store: Store, path: Path, *, replace: bool = False) -> Adopted:
     path = _of_this_home(store, path)
     found = find_profiles(path)
     if not found:
+        closed = first_unreadable(path)
+        if closed is not None:
+            raise StoreUnreadable(
+                f"{closed} {ownership.whose(closed)}: no profile was found in what can be read of {path}",
+                ownership.giving_back(closed),
+                path=str(closed),
+            )
         raise ProfileNotFound(f"there is no browser's profile in {path}", f"ls -la {quote(str(path))}")
     states = states_beside(path)
     results: list[AdoptedOne] = []

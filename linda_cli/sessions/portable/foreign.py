@@ -91,32 +91,42 @@ class ForeignProfile:
 
 def find_profiles(path: Path) -> list[ForeignProfile]:
     """Every profile at ``path``: itself, or those in a tool's folder, or in a project that has such folders."""
-    if path.is_file():
+    if os.path.isfile(path):
         return [ForeignProfile(path, Kind.REMOTE_AUTH)] if zipfile.is_zipfile(path) else []
     if _has_stores(path):
         return [ForeignProfile(path.parent, _kind_of(path.parent), path.name)]
     found = _of_user_data_dir(path)
     if not found:
-        # A project that has a tool's folders, else such a folder itself.
-        folders = [path / name for name in _OF_TOOLS if (path / name).is_dir()] or [path]
-        found = [one for folder in folders for child in _children(folder) for one in _of_child(child)]
+        found = [one for folder in _folders(path) for child in _children(folder) for one in _of_child(child)]
     return found[:_MOST_FOUND]
 
 
+def first_unreadable(path: Path) -> Path | None:
+    """The first folder in which a profile would be found but for the rights of this user; None where there is none."""
+    places = (path, *(place for folder in _folders(path) for place in (folder, *_children(folder))))
+    return next((place for place in places if os.path.isdir(place) and not os.access(place, os.R_OK | os.X_OK)), None)
+
+
+def _folders(path: Path) -> list[Path]:
+    """Those of a project that has a tool's folders, else such a folder itself."""
+    return [path / name for name in _OF_TOOLS if os.path.isdir(path / name)] or [path]
+
+
 def _of_child(path: Path) -> list[ForeignProfile]:
-    if path.is_file():
+    if os.path.isfile(path):
         return [ForeignProfile(path, Kind.REMOTE_AUTH)] if path.suffix == ".zip" and zipfile.is_zipfile(path) else []
     return _of_user_data_dir(path)
 
 
 def _of_user_data_dir(path: Path) -> list[ForeignProfile]:
-    inner = [child.name for child in _children(path) if child.is_dir() and _has_stores(child)]
+    inner = [child.name for child in _children(path) if os.path.isdir(child) and _has_stores(child)]
     kind = _kind_of(path)
     return [ForeignProfile(path, kind, name) for name in sorted(inner, key=lambda name: (name != _DEFAULT, name))]
 
 
 def _has_stores(path: Path) -> bool:
-    return any((path / name).exists() for name in _STORES)
+    # os.path's: a folder that may not be entered has none for us, and is no reason to look no further.
+    return any(os.path.exists(path / name) for name in _STORES)
 
 
 def _children(path: Path) -> Iterator[Path]:
