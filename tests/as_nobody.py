@@ -17,6 +17,7 @@ import pytest
 from tests.linda import Result
 
 NOBODY = 65534
+_CHECKOUT = Path(__file__).parents[1]
 
 needs_root = pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("setpriv") is None or shutil.which("unshare") is None,
@@ -25,25 +26,14 @@ needs_root = pytest.mark.skipif(
 
 
 def linda_as_nobody(*words: str, timeout: float = 120) -> Result:
-    """A command line of linda, run to its end by that user.
-
-    Root's own Python may lie below a folder that nobody else may enter: in a mount namespace of its own it is shown
-    in an empty folder of the same name.
-    """
+    """A command line of linda, run to its end by that user."""
     command = [sys.executable, "-m", "linda_cli", *words]
-    closed = closed_above(Path(sys.base_prefix))
     becoming = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *command]
     with tempfile.TemporaryDirectory(dir="/tmp") as user:
         os.chmod(user, 0o777)
-        if closed is not None:
-            shown = shlex.join(becoming)
-            inner = Path(sys.base_prefix).relative_to(closed)
-            lines = [
-                f"mkdir '{user}/python' && mount --bind '{sys.base_prefix}' '{user}/python'",
-                f"mount -t tmpfs -o mode=0755 tmpfs '{closed}' && mkdir -p '{closed / inner}'",
-                f"mount --bind '{user}/python' '{closed / inner}'",
-                f"exec {shown}",
-            ]
+        showing = shown_to_all(Path(user))
+        if showing:
+            lines = [*showing, f"cd {shlex.quote(str(_CHECKOUT))}", f"exec {shlex.join(becoming)}"]
             becoming = ["unshare", "--mount", "sh", "-ec", "\n".join(lines)]
         environ = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
         done = subprocess.run(
@@ -53,10 +43,27 @@ def linda_as_nobody(*words: str, timeout: float = 120) -> Result:
             timeout=timeout,
             check=False,
             stdin=subprocess.DEVNULL,
-            cwd=Path(__file__).parents[1],
+            cwd=_CHECKOUT,
             env={**environ, "HOME": user},
         )
     return Result(done.returncode, done.stdout, done.stderr)
+
+
+def shown_to_all(folder: Path) -> list[str]:
+    """Lines of a shell in a mount namespace of its own, after which every user may enter the checkout and its Python.
+
+    Root's own Python, and a checkout in a private folder, lie below a folder that nobody else may enter. There an
+    empty one of the same name is shown with only them in it. ``folder`` is where they are held meanwhile.
+    """
+    needed = [_CHECKOUT, Path(sys.prefix), Path(sys.base_prefix)]
+    closed = {path: above for path in needed if (above := closed_above(path)) is not None}
+    held = {path: folder / f"shown-{number}" for number, path in enumerate(closed)}
+    quote = shlex.quote
+    return [
+        *(f"mkdir {held[path]} && mount --bind {quote(str(path))} {held[path]}" for path in closed),
+        *(f"mount -t tmpfs -o mode=0755 tmpfs {quote(str(above))}" for above in dict.fromkeys(closed.values())),
+        *(f"mkdir -p {quote(str(path))} && mount --bind {held[path]} {quote(str(path))}" for path in closed),
+    ]
 
 
 def closed_above(path: Path) -> Path | None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.as_nobody import NOBODY, closed_above
+from tests.as_nobody import NOBODY, shown_to_all
 
 MOUNTS = ("unshare", "--mount")
 """A mount namespace: what is mounted in it is seen by nobody else."""
@@ -86,7 +86,7 @@ def broken_and_mended(
             ]
         )
         (out / "seen.sh").write_text(seen)
-        script = "\n".join([*(_shown() if as_nobody else ()), breaking, f"{user}sh {out}/seen.sh"])
+        script = "\n".join([*(shown_to_all(out) if as_nobody else ()), breaking, f"{user}sh {out}/seen.sh"])
         done = subprocess.run(
             [*inside, "sh", "-c", script],
             capture_output=True,
@@ -110,20 +110,6 @@ def _json(path: Path, said: str) -> dict[str, Any]:
         raise AssertionError((path.read_text(), said)) from None
     assert told["version"] == 1
     return told
-
-
-def _shown() -> list[str]:
-    """Root's own Python may lie below a folder that nobody else may enter; see ``tests.as_nobody``."""
-    closed = closed_above(Path(sys.base_prefix))
-    if closed is None:
-        return []
-    inner = Path(sys.base_prefix).relative_to(closed)
-    return [
-        "hidden=$(mktemp -d) && chmod 755 $hidden",
-        f"mount --bind '{sys.base_prefix}' $hidden",
-        f"mount -t tmpfs -o mode=0755 tmpfs '{closed}' && mkdir -p '{closed / inner}'",
-        f"mount --bind $hidden '{closed / inner}'",
-    ]
 
 
 def wrapper(path: Path, says: str) -> Path:
