@@ -445,7 +445,11 @@ LIMITED = """
     from linda_cli.lifecycle.changes import Changes
     folder = pathlib.Path(sys.argv[1])
     seen = threading.Semaphore(0)
-    changes = Changes([folder], lambda _: seen.release(), (), lambda what: print("said", what, flush=True))
+    def say(*words):
+        # One write for a line: two threads speak here, and print writes each word for itself.
+        sys.stdout.write(" ".join(words) + chr(10))
+        sys.stdout.flush()
+    changes = Changes([folder], lambda _: seen.release(), (), lambda what: say("said", what))
     changes.wait_until_up()
     while seen.acquire(timeout=1.5):
         pass
@@ -453,7 +457,7 @@ LIMITED = """
         path = folder / where
         path.parent.mkdir(exist_ok=True)
         path.write_text(where)
-        print("heard" if seen.acquire(timeout=10) else "missed", where, flush=True)
+        say("heard" if seen.acquire(timeout=10) else "missed", where)
         while seen.acquire(timeout=1.5):
             pass
     changes.close()
