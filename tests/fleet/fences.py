@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,7 +72,7 @@ def fence(
 
 
 def start_chromium(profile: Path, cgroup: Path | None) -> subprocess.Popen[bytes]:
-    """A real Chromium on a profile, in a cgroup where one is given, once it listens."""
+    """A real Chromium on a profile, in a cgroup where one is given, once it listens and its page has a process."""
     profile.mkdir(parents=True, exist_ok=True)
     command = [
         str(find_browser()), f"--user-data-dir={profile}", "--headless=new", "--no-sandbox", "--no-first-run",
@@ -84,8 +85,21 @@ def start_chromium(profile: Path, cgroup: Path | None) -> subprocess.Popen[bytes
     assert child.stderr is not None
     for line in child.stderr:
         if b"DevTools listening" in line:
-            return child
-    raise AssertionError("no Chromium")
+            break
+    else:
+        raise AssertionError("no Chromium")
+    deadline = time.monotonic() + 60
+    while not any("--type=renderer" in words for words in map(_words, psutil.Process(child.pid).children(True))):
+        assert time.monotonic() < deadline, "no process of the page"
+        time.sleep(0.05)
+    return child
+
+
+def _words(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:  # it has ended since it was listed
+        return ""
 
 
 def frozen(child: subprocess.Popen[bytes]) -> list[psutil.Process]:
